@@ -1,0 +1,49 @@
+# Each target sets up the virtual environment .venv when there is none, or when pyproject.toml or constraints.txt changed.
+#   make PYTHON=python3.13     choose the interpreter          make paper WORKERS=4     choose the number of workers
+PYTHON ?= python3
+WORKERS ?=
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+INSTALLED_BENCH := .venv/.installed-bench
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+WORKERS_OPTION := $(if $(WORKERS),--workers $(WORKERS))
+
+.DEFAULT_GOAL := reproduce
+.PHONY: reproduce paper figures test bench clean
+
+reproduce: $(INSTALLED)  ## the quick profile of every notebook, in minutes
+	$(BIN)/xyep reproduce --profile quick $(WORKERS_OPTION)
+
+paper: $(INSTALLED)  ## the full ensembles
+	$(BIN)/xyep reproduce --profile paper $(WORKERS_OPTION)
+
+figures: $(INSTALLED)  ## redraw from stored results, without training
+	$(BIN)/xyep figures
+
+# numba's cache misses edits in imported modules, so the tests start without one.
+test: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+	find xyep -name '*.nb[ic]' -delete
+	$(BIN)/python -m pytest
+
+bench: $(INSTALLED_BENCH)
+	$(BIN)/xyep bench
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'xyep needs Python 3.11 or newer, but PYTHON=$(PYTHON) is older or not there; try: make PYTHON=python3.13' >&2; exit 1; }
+	@test -x $(BIN)/pip || { echo 'Setting up .venv'; $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }; }
+	$(PIP) -c constraints.txt -e '.[test]'
+	@touch $@
+
+$(INSTALLED_BENCH): $(INSTALLED)
+	$(PIP) -c constraints.txt -e '.[test,bench]'
+	@touch $@
+
+clean:  ## everything that make makes; paper results and figures stay
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf results/quick results/smoke figures/quick figures/smoke
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

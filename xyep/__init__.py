@@ -1,0 +1,81 @@
+"""xyep: XY networks trained by equilibrium propagation on any lattice.
+
+    import xyep
+
+    net = xyep.square_lattice((7, 7), shells=4, inputs=[(3, 2), (3, 4)], outputs=[(3, 3)])
+    tree = xyep.train(net, xyep.load_task("xor"), epochs=1000, seed=0)
+    tree["test_solved"]
+
+Phases are in radians, couplings and residuals in one common unit of energy, and time in its inverse.
+"""
+
+from .architectures import (
+    all_to_all,
+    cubic_lattice,
+    honeycomb_lattice,
+    kagome_lattice,
+    lattice,
+    layered,
+    square_lattice,
+    triangular_lattice,
+    xor_lattice,
+)
+from .cost import Cost, distance
+from .energy import energy, force, hessian
+from .ensembles import Case, train_ensemble
+from .gradients import Gradient, ZeroModeError, ep_gradient, implicit_gradient
+from .network import Network, Parameters
+from .optimizers import SGD, Adam
+from .provenance import package_version
+from .relaxation import Equilibrium, Fast, GradientFlow, NotConvergedWarning, relax
+from .responses import affected, circular_difference, input_response, nudge_response, pattern_response
+from .store import StoreError, read_tree, train, write_tree
+from .tasks import Task, load_task
+from .training import Training, evaluate
+
+__version__ = package_version()
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "Case",
+    "Cost",
+    "Equilibrium",
+    "Fast",
+    "Gradient",
+    "GradientFlow",
+    "Network",
+    "NotConvergedWarning",
+    "Parameters",
+    "StoreError",
+    "Task",
+    "Training",
+    "ZeroModeError",
+    "affected",
+    "all_to_all",
+    "circular_difference",
+    "cubic_lattice",
+    "distance",
+    "energy",
+    "ep_gradient",
+    "evaluate",
+    "force",
+    "hessian",
+    "honeycomb_lattice",
+    "implicit_gradient",
+    "input_response",
+    "kagome_lattice",
+    "lattice",
+    "layered",
+    "load_task",
+    "nudge_response",
+    "pattern_response",
+    "read_tree",
+    "relax",
+    "square_lattice",
+    "train",
+    "train_ensemble",
+    "triangular_lattice",
+    "write_tree",
+    "xor_lattice",
+]

@@ -1,0 +1,30 @@
+"""Figures, each a function of a stored result alone.
+
+A figure function takes the DataTree of its notebook and returns a matplotlib figure and a caption; numbers in the caption are computed
+from the same data. `draw` writes them for a profile; `FIGURES` lists them by notebook. ``xyep figures`` redraws all from results/.
+"""
+
+from ..paths import figures as folder
+from .equilibrium import EQUILIBRIUM
+from .responses import RESPONSES
+from .style import save
+from .xor import XOR
+
+#: notebook → figure name → function(tree) → (figure, caption)
+FIGURES = {"01_equilibrium_propagation": EQUILIBRIUM, "02_xor_training": XOR, "03_xor_lattice_responses": RESPONSES}
+
+
+def draw(notebook, tree, profile, only=None):
+    """Draw and save a notebook's figures with their captions; yields the path of each PNG."""
+    for name in only or FIGURES[notebook]:
+        figure, caption = FIGURES[notebook][name](tree)
+        yield save(figure, caption, folder(profile) / name)
+
+
+def show(notebook, name, tree, profile):
+    """Draw, save and display one figure in a notebook, caption below."""
+    from IPython.display import Image, Markdown, display
+
+    figure, caption = FIGURES[notebook][name](tree)
+    path = save(figure, caption, folder(profile) / name)
+    display(Image(filename=str(path), width=720), Markdown(f"*{caption}*"))

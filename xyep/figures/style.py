@@ -1,0 +1,95 @@
+"""One visual language: sizes, colours and file formats of all figures."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+
+#: Widths of a journal's single and double column, in inches.
+COLUMN, PAGE = 3.4, 7.0
+
+#: Colour-blind safe (Okabe–Ito), one colour an architecture throughout the paper.
+COLORS = {
+    "all_to_all": "#000000",
+    "layered": "#999999",
+    1: "#D55E00",
+    2: "#E69F00",
+    3: "#009E73",
+    4: "#0072B2",
+    "fast": "#0072B2",
+    "gradient_flow": "#D55E00",
+}
+MARKERS = {"all_to_all": "s", "layered": "^", 1: "o", 2: "v", 3: "D", 4: "P"}
+#: Sequential map of magnitudes, diverging map of signed couplings, and cyclic map of phases.
+SEQUENTIAL, DIVERGING, CYCLIC = "viridis", "RdBu_r", "twilight"
+
+RC = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.constrained_layout.use": True,
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "xyep",
+    "svg.fonttype": "none",
+}
+
+
+def subplots(*shape, width=PAGE, height=2.4, **keywords):
+    with mpl.rc_context(RC):
+        return plt.subplots(*shape, figsize=(width, height), **keywords)
+
+
+def architecture(name):
+    """Colour key of a network: "all_to_all", "layered", or the number of shells of a lattice."""
+    for kind in ("all_to_all", "layered"):
+        if name.startswith(kind):
+            return kind
+    return int(name.rpartition("shells")[2][0])
+
+
+def label(name):
+    """A network's name for people: ``square_7x7_shells4_near`` → "7×7, 4 shells"."""
+    kind = architecture(name)
+    if kind == "all_to_all":
+        return f"all-to-all, {name.split('_')[3]} sites"
+    if kind == "layered":
+        return f"layered {name.split('_')[1]}"
+    return f"{name.split('_')[1].replace('x', '×')}, {kind} shell{'s' * (kind > 1)}"
+
+
+def letters(axes, x=-0.02, y=1.03):
+    for letter, axis in zip("abcdefghijkl", np.ravel(axes)):
+        axis.text(x, y, letter, transform=axis.transAxes, fontweight="bold", fontsize=9, ha="right", va="bottom")
+
+
+def wilson(successes, n, z=1.96):
+    """95 % Wilson interval of a success probability."""
+    p = successes / n
+    middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
+
+
+def heatmap(axis, table, **keywords):
+    keywords = {"cmap": SEQUENTIAL, "linewidths": 0.5, "annot_kws": {"fontsize": 6}, **keywords}
+    sns.heatmap(table, ax=axis, **keywords)
+    axis.tick_params(length=0)
+
+
+def save(figure, caption, stem):
+    """Write ``stem``.pdf, .svg and .png (300 dpi) with equal bytes for equal figures, and the caption as ``stem``.md."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context(RC):
+        figure.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None})
+        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None})
+        figure.savefig(stem.with_suffix(".png"), dpi=300, metadata={"Software": None})
+    plt.close(figure)
+    stem.with_suffix(".md").write_text(f"![{stem.name}]({stem.name}.png)\n\n{caption}\n")
+    return stem.with_suffix(".png")

@@ -1,0 +1,17 @@
+"""Compiled kernels: numbers in, numbers out.
+
+Nothing in this folder knows xarray, dask, files or figures (an import-linter rule in ``pyproject.toml`` keeps it so), and
+nothing here checks its input: shapes, finiteness and names are checked once, in the NumPy tier above.
+
+``simd``  vectors of samples as a Numba type
+``fast``  over-relaxed Gauss–Seidel relaxation on unit vectors, and the contrast of two equilibria
+``flow``  adaptive Runge–Kutta integration of the physical dynamics
+"""
+
+#: Compile options of every kernel, each with its reason.
+OPTIONS = {
+    "nogil": True,  # ensembles run one training per thread
+    "cache": True,  # compile once per machine, not once per notebook
+    "error_model": "numpy",  # the default checks each division for zero, which stops vectorisation
+    # fastmath stays off: it may reassociate sums, and results must not depend on how LLVM felt that day
+}

@@ -1,0 +1,114 @@
+"""Running the notebooks: percent scripts in, executed notebooks, datasets and figures out."""
+
+import os
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import yaml
+
+from .checks import check_choice
+from .paths import project, results
+
+PROFILES = ("smoke", "quick", "paper")
+
+
+def names():
+    """Notebooks of the project, in order."""
+    return sorted(path.stem for path in (project() / "notebooks").glob("[0-9]*.py"))
+
+
+def profile_parameters(notebook, profile):
+    """Parameters of a notebook at a profile, from ``notebooks/profiles.yml``."""
+    check_choice("profile", profile, PROFILES)
+    table = yaml.safe_load((project() / "notebooks" / "profiles.yml").read_text())
+    return table[profile].get(notebook, {})
+
+
+def check_parameters(notebook, parameters):
+    """Raise for a parameter that the notebook's ``parameters`` cell does not have; papermill only logs it."""
+    import jupytext
+
+    cells = jupytext.read(project() / "notebooks" / f"{notebook}.py").cells
+    cell = next(c for c in cells if "parameters" in c.metadata.get("tags", []))
+    known = [line.split("=")[0].strip() for line in cell.source.splitlines() if "=" in line and line[0] not in "# "]
+    for name in parameters:
+        if name not in known:
+            raise ValueError(f"parameters: {notebook} has no parameter {name!r}; it has {', '.join(known)}")
+
+
+def run(notebook, profile="quick", *, workers=None, scheduler=None, parameters=None, echo=print):
+    """Execute one notebook at a profile; returns the path of the executed notebook.
+
+    The paper profile's lies beside its source, the others' beside their results. It appears under its name only when it has run through.
+    """
+    import jupytext
+    import nbformat
+    import papermill
+
+    check_choice("notebook", notebook, tuple(names()))
+    given = profile_parameters(notebook, profile) | (parameters or {})
+    given |= {"profile": profile, "workers": workers, "scheduler": scheduler}
+    check_parameters(notebook, given)
+    root, target = project(), results(profile, notebook).with_suffix(".ipynb")
+    if profile == "paper":
+        target = root / "notebooks" / f"{notebook}.ipynb"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    document = jupytext.read(root / "notebooks" / f"{notebook}.py")
+    document.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    for number, cell in enumerate(document.cells):
+        cell["id"] = f"cell-{number}"  # random ones would differ from run to run
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        source, done = Path(scratch, "source.ipynb"), Path(scratch, "done.ipynb")
+        nbformat.write(document, source)
+        with _watch(Path(scratch, "progress"), echo) as progress:
+            environment = {"XYEP_PROJECT_DIR": str(root), "XYEP_PROGRESS_FILE": str(progress), "MPLBACKEND": "agg"}
+            before = {key: os.environ.get(key) for key in environment}
+            os.environ.update(environment)
+            try:
+                papermill.execute_notebook(
+                    source, done, parameters=given, kernel_name="python3", cwd=str(root), progress_bar=False, log_output=False
+                )
+            finally:
+                for key, value in before.items():
+                    os.environ.pop(key) if value is None else os.environ.update({key: value})
+        nbformat.write(_tidy(nbformat.read(done, as_version=4)), target.with_suffix(".partial"))
+        os.replace(target.with_suffix(".partial"), target)
+    echo(f"{notebook}: done in {time.monotonic() - started:.0f} s")
+    return target
+
+
+def _tidy(document):
+    """Drop what differs from run to run and says nothing: times of cells and paths of this machine."""
+    document.metadata.pop("papermill", None)
+    for cell in document.cells:
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
+    return document
+
+
+class _watch:
+    """Repeats the last line of a progress file on the terminal while the notebook's kernel, another process, writes it."""
+
+    def __init__(self, path, echo):
+        self.path, self.echo, self.over = path, echo, threading.Event()
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self._follow, daemon=True)
+        self.thread.start()
+        return self.path
+
+    def __exit__(self, *exception):
+        self.over.set()
+        self.thread.join()
+
+    def _follow(self):
+        seen = ""
+        while not self.over.wait(5.0):
+            if self.path.is_file():
+                line = self.path.read_text().replace("\r", "\n").strip().rpartition("\n")[2]
+                if line and line != seen:
+                    self.echo(line)
+                    seen = line

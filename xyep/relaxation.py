@@ -1,0 +1,241 @@
+"""Relaxation to free and nudged equilibria."""
+
+import warnings
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .blocks import Layout, spread
+from .checks import check_array, check_choice, check_integer, check_number, check_options
+from .cost import as_cost
+from .kernels.fast import Nudge, Stopping, relax_blocks
+from .kernels.flow import flow_samples
+
+
+class NotConvergedWarning(UserWarning):
+    """Some samples have not reached the residual that was asked for."""
+
+
+@dataclass(frozen=True)
+class Fast:
+    """Over-relaxed Gauss–Seidel minimisation on unit vectors (`xyep.kernels.fast`).
+
+    tol : largest torque max_i |∂E/∂φ_i| of a converged sample; default 1e-8 in float64 and 1e-5 in float32.
+    over_relaxation : μ in [0, 1]; 0 minimises over one phase at a time; towards 1 small deviations hardly decay.
+    max_sweeps : sweeps over all free sites after which a sample is given up.
+    dtype : "float64" or "float32".
+    """
+
+    tol: float | None = None
+    over_relaxation: float = 0.6
+    max_sweeps: int = 20_000
+    dtype: str = "float64"
+
+    def __post_init__(self):
+        check_choice("dtype", self.dtype, ("float64", "float32"))
+        if self.tol is None:
+            object.__setattr__(self, "tol", 1e-8 if self.dtype == "float64" else 1e-5)
+        check_number("tol", self.tol, 0.0)
+        check_number("over_relaxation", self.over_relaxation, 0.0, 1.0)
+        check_integer("max_sweeps", self.max_sweeps, 0)
+
+    @property
+    def stopping(self):
+        return Stopping(1.0 + self.over_relaxation, self.tol, self.max_sweeps)
+
+
+@dataclass(frozen=True)
+class GradientFlow:
+    """Adaptive Runge–Kutta integration of dφ/dt = −∂E/∂φ (`xyep.kernels.flow`); time is in units of 1/coupling.
+
+    tol : largest |dφ/dt| at which a sample has converged.
+    rtol, atol : error allowed in a step, relative and in radians.
+    max_time, max_steps : after which a sample is given up.
+    """
+
+    tol: float = 1e-8
+    rtol: float = 1e-6
+    atol: float = 1e-6
+    max_time: float = 1e5
+    max_steps: int = 1_000_000
+
+    def __post_init__(self):
+        for name in ("rtol", "atol"):
+            check_number(name, getattr(self, name), 1e-15)
+        check_number("tol", self.tol, 0.0)
+        check_number("max_time", self.max_time, 0.0)
+        check_integer("max_steps", self.max_steps, 0)
+
+
+SOLVERS = {"fast": Fast, "gradient_flow": GradientFlow}
+
+
+def as_solver(method="fast", **options):
+    """A solver from its name and options, or a solver with some options replaced."""
+    if isinstance(method, (Fast, GradientFlow)):
+        return replace(method, **check_options("method", type(method), options)) if options else method
+    if not isinstance(method, str) or method not in SOLVERS:
+        raise ValueError(f"method: found {method!r}; a solver or one of {', '.join(map(repr, SOLVERS))} is needed")
+    return SOLVERS[method](**check_options(f"method {method!r}", SOLVERS[method], options))
+
+
+@dataclass(frozen=True)
+class Equilibrium:
+    """State that a relaxation ended in.
+
+    phases : (sample, site) in (−π, π]; the first columns are the clamped inputs
+    residual : (sample,) max_i |∂(E + βC)/∂φ_i| of that state
+    converged : (sample,) whether residual ≤ tol
+    iterations : (sample,) sweeps (`fast`) or evaluations of the force (`gradient_flow`)
+    trajectory : (sample, time, site) unwrapped phases at the times asked for, or None
+    beta : nudging strength, 0 in the free phase
+    """
+
+    phases: np.ndarray
+    residual: np.ndarray
+    converged: np.ndarray
+    iterations: np.ndarray
+    trajectory: np.ndarray | None = None
+    beta: float = 0.0
+
+    @property
+    def n_unconverged(self):
+        return int(np.count_nonzero(~self.converged))
+
+    def __repr__(self):
+        return (
+            f"<Equilibrium of {len(self.phases)} samples at beta={self.beta:g}: {self.n_unconverged} not converged, "
+            f"largest residual {self.residual.max(initial=0.0):.1e}, {np.median(self.iterations):.0f} iterations (median)>"
+        )
+
+
+def random_phases(shape, seed, *counter):
+    """Phases uniform on (−π, π); a function of `seed` and up to two counters alone, so that no generator state needs saving."""
+    major, minor = (*counter, 0, 0)[:2]
+    generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, minor, major]))
+    return (2 * generator.random(shape) - 1) * np.pi
+
+
+def check_inputs(net, inputs, name="inputs"):
+    inputs = check_array(name, inputs, ("sample", net.n_inputs))
+    if not len(inputs):
+        raise ValueError(f"{name}: found no samples; at least one is needed")
+    return inputs
+
+
+def check_targets(net, targets, n_samples, name="targets"):
+    return check_array(name, targets, (n_samples, net.n_outputs))
+
+
+def bias_field(net, parameters):
+    """(free site, 2) field h (cos ψ, sin ψ)."""
+    free = slice(net.n_inputs, None)
+    h, psi = parameters.bias_amplitude[free], parameters.bias_phase[free]
+    return np.stack([h * np.cos(psi), h * np.sin(psi)], axis=1)
+
+
+def relax(
+    net,
+    parameters,
+    inputs,
+    *,
+    targets=None,
+    beta=0.0,
+    cost="log_cosine",
+    seed=0,
+    initial=None,
+    method="fast",
+    times=(),
+    threads=1,
+    **options,
+):
+    """Relax every sample to a minimum of E + βC.
+
+    Parameters
+    ----------
+    inputs : (sample, input) phases of the clamped sites in radians; for a network without inputs an array of shape (sample, 0)
+    targets, beta, cost : of the nudged phase; with ``beta=0`` (default) the equilibrium is free
+    seed : int
+        Of the random initial state, uniform on (−π, π). Not used with `initial`.
+    initial : (sample, site) phases, optional
+        Start from here; a nudged equilibrium starts from the free one.
+    method : "fast", "gradient_flow", or a solver `Fast(...)`, `GradientFlow(...)`; `options` are its fields, such as ``tol``
+    times : ascending times at which "gradient_flow" records the trajectory
+    threads : number of threads; the result does not depend on it
+
+    Returns
+    -------
+    Equilibrium. Samples that have not converged are marked, and a `NotConvergedWarning` counts them.
+    """
+    p, inputs = net.check_parameters(parameters), check_inputs(net, inputs)
+    solver, cost = as_solver(method, **options), as_cost(cost)
+    beta, threads = check_number("beta", beta), check_integer("threads", threads, 1)
+    n = len(inputs)
+    if targets is None:
+        if beta:
+            raise ValueError("targets: none given; a nudged relaxation (beta ≠ 0) needs them")
+        targets = np.zeros((n, net.n_outputs))
+    targets = check_targets(net, targets, n)
+    if initial is None:
+        initial = random_phases((n, net.n_free), check_integer("seed", seed, 0))
+    else:
+        initial = check_array("initial", initial, (n, net.n_sites))[:, net.n_inputs :]
+    nudge = Nudge(beta, cost.sharpness)
+    times = check_array("times", times, ("time",))
+    if (np.diff(times, prepend=0.0) < 0).any():
+        raise ValueError(f"times: found {times}; ascending times from 0 on are needed")
+    if isinstance(solver, GradientFlow):
+        eq = _flow(net, p, inputs, targets, initial, nudge, solver, times, threads)
+    elif len(times):
+        raise ValueError("times: only method='gradient_flow' follows a trajectory in time")
+    else:
+        eq = _fast(net, p, inputs, targets, initial, nudge, solver, threads)
+    if eq.n_unconverged:
+        warnings.warn(
+            f"{eq.n_unconverged} of {n} samples have not converged to tol={solver.tol:g} "
+            f"(largest residual {eq.residual.max():.1e}); see Equilibrium.converged",
+            NotConvergedWarning,
+            stacklevel=2,
+        )
+    return eq
+
+
+def _fast(net, p, inputs, targets, initial, nudge, solver, threads):
+    layout = Layout(len(inputs), solver.dtype)
+    u, clamped, target = layout.pack(initial), layout.pack(inputs), layout.pack(targets)
+    residual, sweeps = np.empty((2, layout.n_blocks, layout.width), layout.dtype)
+    couplings, bias = p.couplings.astype(layout.dtype), bias_field(net, p).astype(layout.dtype)
+
+    def run(blocks):
+        relax_blocks(layout.lanes, blocks, u, clamped, target, couplings, bias, net.graph, nudge, solver.stopping, residual, sweeps)
+
+    spread(run, layout.n_blocks, threads)
+    phases = np.concatenate([inputs, layout.unpack(u)], axis=1)
+    residual, sweeps = (layout.per_sample(a).astype(np.float64) for a in (residual, sweeps))
+    residual = _seen(phases, residual)
+    return Equilibrium(phases, residual, residual <= solver.tol, sweeps.astype(int), beta=nudge.beta)
+
+
+def _seen(phases, residual):
+    """The residual, infinite where an overflow has left NaN phases, which every comparison in the kernels passes over."""
+    return np.where(np.isfinite(phases).all(axis=1), residual, np.inf)
+
+
+def _flow(net, p, inputs, targets, initial, nudge, solver, times, threads):
+    n = len(inputs)
+    phi = initial.copy()
+    clamped = np.stack([np.cos(inputs), np.sin(inputs)], axis=-1)
+    path, report = np.empty((n, len(times), net.n_free)), np.empty((n, 3))
+    bias = bias_field(net, p)
+
+    def run(samples):
+        tolerances = (solver.rtol, solver.atol, solver.tol, solver.max_time, solver.max_steps)
+        flow_samples(samples, phi, clamped, targets, p.couplings, bias, net.graph, nudge, *tolerances, times, path, report)
+
+    spread(run, n, threads)
+    phases = np.concatenate([inputs, np.pi - np.mod(np.pi - phi, 2 * np.pi)], axis=1)
+    trajectory = None
+    if len(times):
+        trajectory = np.concatenate([np.broadcast_to(inputs[:, None], (n, len(times), net.n_inputs)), path], axis=2)
+    residual = _seen(phases, report[:, 0])
+    return Equilibrium(phases, residual, residual <= solver.tol, report[:, 1].astype(int), trajectory, nudge.beta)

@@ -1,0 +1,238 @@
+"""The studies of the notebooks: what is run and measured, as DataTrees."""
+
+import time
+
+import numpy as np
+import xarray as xr
+
+from .architectures import all_to_all, layered, xor_lattice
+from .cost import Cost
+from .energy import energy, hessian
+from .ensembles import Case, discard_partial, train_ensemble
+from .gradients import ep_gradient, implicit_gradient
+from .provenance import provenance
+from .relaxation import Fast, GradientFlow, random_phases, relax
+from .responses import circular_difference
+from .store import write_tree
+from .tasks import load_task
+from .training import make_training, relax_counted
+
+
+def finish(nodes, store, parameters, started):
+    """Write a notebook's nodes (datasets by name) with the attributes that every result carries; forget its partial runs."""
+    tree = xr.DataTree.from_dict(nodes)
+    tree.attrs = {**provenance(), "parameters": parameters, "wall_time_s": round(time.monotonic() - started, 1)}
+    write_tree(tree, store)
+    discard_partial(store)
+    return tree
+
+
+# --- 01: equilibrium propagation -----------------------------------------------------------------------------------------------
+
+
+def sample_networks():
+    """One network of each kind, for comparing estimators."""
+    return {
+        "all_to_all_10": all_to_all(10),
+        "layered_2-4-1": layered([2, 4, 1]),
+        "square_5x5_shells1": xor_lattice(5, shells=1),
+        "square_5x5_shells4": xor_lattice(5, shells=4),
+    }
+
+
+def dynamics(net, parameters, task, *, pattern=1, beta=0.5, seed=0, times=None):
+    """One sample from a random state to its free and on to its nudged equilibrium, by both methods.
+
+    ``phase(time, site)`` follows the gradient flow, the nudging starting at the attribute ``nudged_from``; energies of the free phase
+    over time and over sweeps are relative to the equilibrium that each reaches.
+    """
+    inputs, targets = task.inputs[[pattern]], task.targets[[pattern]]
+    times = np.linspace(0, 40, 401) if times is None else np.asarray(times)
+    free = relax(net, parameters, inputs, seed=seed, method="gradient_flow", times=times, tol=1e-10)
+    nudged = relax(net, parameters, inputs, targets=targets, beta=beta, initial=free.phases, method="gradient_flow", times=times, tol=1e-10)
+    turn = np.round((free.trajectory[0, -1] - free.phases[0]) / (2 * np.pi)) * 2 * np.pi  # phases are wrapped, trajectories are not
+    phase = np.concatenate([free.trajectory[0], nudged.trajectory[0, 1:] + turn])
+    start = np.concatenate([inputs, random_phases((1, net.n_free), seed)], axis=1)
+    sweeps, states = np.arange(61), [start]
+    for _ in sweeps[1:]:
+        states.append(relax_counted(net, parameters, inputs, initial=states[-1], max_sweeps=1, tol=0.0).phases)
+    fast = relax(net, parameters, inputs, initial=start, tol=1e-12)
+    flow_energy = energy(net, parameters, free.trajectory[0]) - energy(net, parameters, free.phases)
+    fast_energy = energy(net, parameters, np.concatenate(states)) - energy(net, parameters, fast.phases)
+    return xr.Dataset(
+        {
+            "phase": (("time", "site"), phase, {"units": "rad"}),
+            "flow_energy": ("free_time", flow_energy, {"units": "coupling"}),
+            "fast_energy": ("sweep", fast_energy, {"units": "coupling"}),
+        },
+        {"time": np.concatenate([times, times[-1] + times[1:]]), "free_time": times, "sweep": sweeps} | net.site_coords(),
+        {"beta": beta, "nudged_from": float(times[-1]), "target": float(targets[0, 0]), "network": net.name},
+    )
+
+
+def gradient_errors(networks, task, betas, seeds):
+    """Relative error |g_EP − g| / |g| over network, estimator, β and seed, at one random free equilibrium a pattern."""
+    estimators = ("centered", "one_sided")
+    error = np.empty((len(networks), len(estimators), len(betas), seeds))
+    for n, net in enumerate(networks.values()):
+        for seed in range(seeds):
+            p = net.init_parameters(seed)
+            exact = implicit_gradient(net, p, task.inputs, task.targets, seed=seed)
+            reference = exact.parameters.flatten()
+            for e, estimator in enumerate(estimators):
+                for b, beta in enumerate(betas):
+                    g = ep_gradient(net, p, task.inputs, task.targets, beta, estimator, initial=exact.phases, tol=1e-12)
+                    error[n, e, b, seed] = np.linalg.norm(g.parameters.flatten() - reference) / np.linalg.norm(reference)
+    coords = {"network": list(networks), "estimator": list(estimators), "beta": list(betas), "seed": np.arange(seeds)}
+    return xr.Dataset({"relative_error": (("network", "estimator", "beta", "seed"), error)}, coords)
+
+
+def group_states(phases, tolerance=1e-3):
+    """(sample,) number of the equilibrium that each state is, states within `tolerance` radians at every site being one."""
+    group, kept = np.empty(len(phases), int), []
+    for s, state in enumerate(phases):
+        for g, other in enumerate(kept):
+            if np.abs(circular_difference(state, other)).max() < tolerance:
+                group[s] = g
+                break
+        else:
+            group[s] = len(kept)
+            kept.append(state)
+    return group
+
+
+def equilibria(networks, task, *, initial_states, seeds, pattern=1, tol=1e-8, flow=True):
+    """Stable equilibria that random initial states reach, with `fast` and with `gradient_flow` from the same initial states.
+
+    For each network, method and seed: the number of distinct equilibria found, the probability that two initial states reach the
+    same one, the energy of every state above the lowest found, the smallest Hessian eigenvalue of all of them; and the share of
+    states whose equilibrium the other method found too.
+    """
+    methods = ("fast", "gradient_flow") if flow else ("fast",)
+    shape = (len(networks), seeds, len(methods))
+    found, same, eigenvalue, common, unconverged = (np.full(shape, np.nan) for _ in range(5))
+    excess = np.empty((*shape, initial_states))
+    agree = np.empty(shape[:2])
+    inputs = np.repeat(task.inputs[[pattern]], initial_states, axis=0)
+    for n, net in enumerate(networks.values()):
+        for seed in range(seeds):
+            p = net.init_parameters(seed)
+            states = [relax_counted(net, p, inputs, seed=seed, method=method, tol=tol) for method in methods]
+            group = group_states(np.concatenate([eq.phases for eq in states])).reshape(len(methods), -1)
+            energies = np.array([energy(net, p, eq.phases) for eq in states])
+            agree[n, seed] = np.mean(group[0] == group[-1])
+            for m, eq in enumerate(states):
+                kinds, first, counts = np.unique(group[m], return_index=True, return_counts=True)
+                found[n, seed, m] = len(kinds)
+                same[n, seed, m] = (counts * (counts - 1)).sum() / (initial_states * (initial_states - 1))
+                free = slice(net.n_inputs, None)
+                eigenvalue[n, seed, m] = min(
+                    np.linalg.eigvalsh(hessian(net, p, eq.phases[s])[free, free].toarray())[0] for s in first if eq.converged[s]
+                )
+                common[n, seed, m] = np.isin(group[m], group[len(methods) - 1 - m]).mean()
+                unconverged[n, seed, m] = eq.n_unconverged
+            excess[n, seed] = energies - energies.min()
+    dims = ("network", "seed", "solver")
+    variables = {"equilibria": found, "same_probability": same, "smallest_eigenvalue": eigenvalue, "common": common}
+    variables["unconverged"] = unconverged
+    sizes = {"sites": ("network", [net.n_sites for net in networks.values()])}
+    return xr.Dataset(
+        {name: (dims, values) for name, values in variables.items()}
+        | {"excess_energy": ((*dims, "initial_state"), excess.astype(np.float32)), "agree": (dims[:2], agree)},
+        {"network": list(networks), "seed": np.arange(seeds), "solver": list(methods)} | sizes,
+        {"initial_states": initial_states, "pattern": pattern, "tol": tol},
+    )
+
+
+# --- 02: XOR training ----------------------------------------------------------------------------------------------------------
+
+
+def xor_networks(lattice_sizes, shells):
+    """All-to-all, layered and square lattices with the inputs beside the output ("near") and as far as the lattice allows ("far")."""
+    networks = {"all_to_all_6": all_to_all(6), "all_to_all_10": all_to_all(10), "layered_2-4-1": layered([2, 4, 1])}
+    for size in lattice_sizes:
+        for place, distance in (("near", 1), ("far", size - 1)):
+            for s in shells:
+                networks[f"{place}_square_{size}x{size}_shells{s}"] = xor_lattice(size, s, distance)
+    return networks
+
+
+def xor_ensembles(networks, training, seeds, **keywords):
+    """One node a network, over `seeds` seeds."""
+    cases = {name: Case(net, load_task("xor"), training, tuple(range(seeds))) for name, net in networks.items()}
+    return {name: node.to_dataset() for name, node in train_ensemble(cases, title="ensembles", **keywords).items()}
+
+
+def success_map(sizes, shells, distances, training, seeds, **keywords):
+    """Solved share over lattice size × shells × distance × seed; NaN where the lattice is too small for the distance."""
+    task, cases = load_task("xor"), {}
+    for size in sizes:
+        for s in shells:
+            for d in distances:
+                if d < size:
+                    cases[f"map_{size}_{s}_{d}"] = Case(xor_lattice(size, s, d), task, training, tuple(range(seeds)))
+    tree = train_ensemble(cases, title="success map", **keywords)
+    solved, distance = np.full((2, len(sizes), len(shells), len(distances), seeds), np.nan, np.float32)
+    for name, node in tree.items():
+        size, s, d = map(int, name.split("_")[1:])
+        place = sizes.index(size), shells.index(s), distances.index(d)
+        solved[place], distance[place] = node["test_solved"], node["test_distance"]
+    dims = ("lattice_size", "shells", "distance", "seed")
+    attrs = {"training": training.describe()}
+    return xr.Dataset(
+        {"test_solved": (dims, solved), "test_distance": (dims, distance)},
+        {"lattice_size": list(sizes), "shells": list(shells), "distance": list(distances), "seed": np.arange(seeds)},
+        attrs,
+    )
+
+
+def compare_solvers(networks, epochs, seeds, **keywords):
+    """XOR trained with `fast` and with `gradient_flow`, else alike: solved share over solver × network × seed.
+
+    The cost is softened (κ = 0.95), as an output drawn into the pole of the logarithmic cost is arbitrarily stiff for any explicit
+    integrator. Tolerance and time limit of the flow follow the code published for arXiv:2402.08579.
+    """
+    solvers = {
+        "fast": Fast(tol=1e-3, max_sweeps=1000),
+        "gradient_flow": GradientFlow(tol=1e-3, rtol=1e-3, atol=1e-3, max_time=300.0),
+    }
+    task, cases = load_task("xor"), {}
+    for method, solver in solvers.items():
+        training = make_training(epochs=epochs, cost=Cost(0.95), solver=solver, record_every=epochs)
+        cases |= {f"{method}:{n}".replace(":", "__"): Case(net, task, training, tuple(range(seeds))) for n, net in networks.items()}
+    tree = train_ensemble(cases, title="fast against gradient flow", **keywords)
+    solved = np.array([[tree[f"{m}__{n}"]["test_solved"].values for n in networks] for m in solvers])
+    unconverged = np.array([[tree[f"{m}__{n}"]["unconverged"].values[:, -1] for n in networks] for m in solvers])
+    dims = ("solver", "network", "seed")
+    coords = {"solver": list(solvers), "network": list(networks), "seed": np.arange(seeds)}
+    attrs = {m: tree[f"{m}__{next(iter(networks))}"].attrs["training"] for m in solvers}
+    return xr.Dataset({"test_solved": (dims, solved), "unconverged": (dims, unconverged)}, coords, attrs)
+
+
+# --- 03: responses of lattices -------------------------------------------------------------------------------------------------
+
+
+def response_ensembles(placements, shells, training, seeds, **keywords):
+    """Square lattices with snapshots of couplings and responses, one node for each (size, distance) and number of shells."""
+    cases = {}
+    for size, d in placements:
+        for s in shells:
+            attrs = {"lattice_size": size, "input_distance": d, "shells": s}
+            net = xor_lattice(size, s, d)
+            cases[f"d{d}_square_{size}x{size}_shells{s}"] = Case(net, load_task("xor"), training, tuple(range(seeds)), attrs)
+    nodes = {}
+    for name, node in train_ensemble(cases, title="responses", **keywords).items():
+        from_output = cases[name].net.distance_from("output")
+        nodes[name] = node.to_dataset().assign_coords(output_distance=("site", from_output, {"units": "lattice constant"}))
+    return nodes
+
+
+def response_size(ds):
+    """rms nudge response over the probes, (seed, snapshot, site); its median over seeds is what the figures show."""
+    return np.sqrt((ds["nudge_response"].astype(float) ** 2).mean("sample"))
+
+
+def by_distance(values, ds):
+    """Mean over the free sites at each distance from the output, along a new dimension ``output_distance``."""
+    free = values.isel(site=np.flatnonzero(ds["role"].values != "input"))
+    return free.groupby("output_distance").mean()

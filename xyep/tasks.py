@@ -1,0 +1,167 @@
+"""Tasks: inputs and targets as phases."""
+
+import gzip
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .checks import check_array, check_choice, check_integer, check_number
+from .paths import data
+
+HALF_PI = np.pi / 2
+
+
+@dataclass(frozen=True)
+class Task:
+    """Patterns to be learned.
+
+    inputs : (sample, input) and targets : (sample, output) phases in radians; labels : (sample,) classes
+    splits : sample numbers of "train", "validation" and "test"; without splits all three are the whole task
+
+    Targets are +π/2 for the right class and −π/2 for the others, or ±π/2 for the two classes of a single output; the class of an
+    answer is argmax_o sin φ_o, or the sign of sin φ.
+    """
+
+    name: str
+    inputs: np.ndarray
+    targets: np.ndarray
+    labels: np.ndarray
+    splits: dict = field(default_factory=dict)
+    digest: str = ""
+
+    def __post_init__(self):
+        n = len(check_array("inputs", self.inputs, ("sample", "input")))
+        check_array("targets", self.targets, (n, "output"))
+        check_array("labels", self.labels, (n,), dtype=np.intp)
+        for name in ("inputs", "targets", "labels"):
+            object.__setattr__(self, name, np.asarray(getattr(self, name)))
+        if not self.digest:
+            digest = hashlib.sha256()
+            for part in (self.inputs, self.targets, self.labels, *self.splits.values()):
+                digest.update(np.ascontiguousarray(part))
+            object.__setattr__(self, "digest", digest.hexdigest())
+
+    def part(self, name):
+        """The samples of one split as a task."""
+        check_choice("name", name, ("train", "validation", "test"))
+        if name not in self.splits:
+            return self
+        keep = self.splits[name]
+        return Task(f"{self.name}_{name}", self.inputs[keep], self.targets[keep], self.labels[keep])
+
+    @property
+    def train(self):
+        return self.part("train")
+
+    @property
+    def validation(self):
+        return self.part("validation")
+
+    @property
+    def test(self):
+        return self.part("test")
+
+    def classify(self, output_phases):
+        """(…, output) phases → (…,) classes."""
+        sine = np.sin(output_phases)
+        return (sine[..., 0] > 0).astype(int) if sine.shape[-1] == 1 else sine.argmax(axis=-1)
+
+    def __len__(self):
+        return len(self.inputs)
+
+
+def load_task(name, *, seed=0, fold=0, folds=5, validation=0.15):
+    """One of the paper's tasks, or a small stand-in.
+
+    "xor" : four patterns of ±π/2, target +π/2 where the inputs differ; all are training and test data
+    "iris" : 150 flowers, features scaled linearly to ±π/2 over the training part, 3 classes; stratified `folds`, `fold` is the test
+    "digits" : 8×8 digits bundled with scikit-learn, first 1437 train and validation, last 360 test
+    "mnist" : the official files from ``XYEP_DATA_DIR``
+
+    `validation` is the fraction of the training samples set aside, by the generator seeded with `seed`.
+    """
+    loaders = {"xor": _xor, "iris": _iris, "digits": _digits, "mnist": _mnist}
+    check_choice("name", name, tuple(loaders))
+    seed = check_integer("seed", seed, 0)
+    if name == "xor":
+        return _xor()
+    if name == "iris":
+        folds = check_integer("folds", folds, 2, 50)
+        return _iris(seed, check_integer("fold", fold, 0, folds - 1), folds, validation)
+    return loaders[name](seed, validation)
+
+
+def _xor():
+    inputs = HALF_PI * np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
+    labels = np.array([0, 1, 1, 0])
+    return Task("xor", inputs, HALF_PI * (2.0 * labels[:, None] - 1), labels)
+
+
+def one_hot(labels, classes):
+    return np.where(labels[:, None] == np.arange(classes), HALF_PI, -HALF_PI)
+
+
+def _split(train, fraction, seed):
+    fraction = check_number("validation", fraction, 0, 1, exclude=(0, 1))
+    shuffled = np.random.default_rng([seed, 2]).permutation(train)
+    cut = round(fraction * len(train))
+    return np.sort(shuffled[cut:]), np.sort(shuffled[:cut])
+
+
+def _iris(seed, fold, folds, fraction):
+    from sklearn.datasets import load_iris
+    from sklearn.model_selection import StratifiedKFold
+
+    features, labels = load_iris(return_X_y=True)
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    rest, test = list(splitter.split(features, labels))[fold]
+    train, validation = _split(rest, fraction, seed)
+    low, high = features[train].min(axis=0), features[train].max(axis=0)
+    inputs = HALF_PI * np.clip(2 * (features - low) / (high - low) - 1, -1, 1)
+    return Task("iris", inputs, one_hot(labels, 3), labels, {"train": train, "validation": validation, "test": test})
+
+
+def _images(name, pixels, labels, n_train, seed, fraction):
+    inputs = np.pi * pixels.reshape(len(pixels), -1) - HALF_PI
+    train, validation = _split(np.arange(n_train), fraction, seed)
+    splits = {"train": train, "validation": validation, "test": np.arange(n_train, len(pixels))}
+    return Task(name, inputs, one_hot(labels, 10), labels.astype(int), splits)
+
+
+def _digits(seed, fraction):
+    from sklearn.datasets import load_digits
+
+    pixels, labels = load_digits(return_X_y=True)
+    return _images("digits", pixels / 16, labels, 1437, seed, fraction)
+
+
+MNIST_SHA256 = {
+    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+}
+
+
+def read_mnist_file(name):
+    """One of the four official files as an array, its SHA-256 checked."""
+    path = data() / "mnist" / name
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"XYEP_DATA_DIR: {path.parent} lacks {name}; run `xyep data fetch mnist`, or point it to a folder with mnist/"
+        )
+    raw = path.read_bytes()
+    digest = hashlib.sha256(raw).hexdigest()
+    if digest != MNIST_SHA256[name]:
+        raise ValueError(f"{path}: SHA-256 is {digest}, not {MNIST_SHA256[name]}; the file is corrupt: delete it and fetch it again")
+    values = gzip.decompress(raw)
+    n_dims = values[3]
+    shape = np.frombuffer(values, ">u4", n_dims, offset=4)
+    return np.frombuffer(values, np.uint8, offset=4 + 4 * n_dims).reshape(shape)
+
+
+def _mnist(seed, fraction):
+    images = [read_mnist_file(f"{part}-images-idx3-ubyte.gz") for part in ("train", "t10k")]
+    labels = [read_mnist_file(f"{part}-labels-idx1-ubyte.gz") for part in ("train", "t10k")]
+    return _images("mnist", np.concatenate(images) / np.float32(255), np.concatenate(labels), 60_000, seed, fraction)

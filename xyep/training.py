@@ -1,0 +1,283 @@
+"""One training loop for every network and task."""
+
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+
+from .checks import check_choice, check_integer, check_number, check_options
+from .cost import Cost, as_cost, distance
+from .gradients import ESTIMATORS, EPGradient
+from .optimizers import SGD, Adam, schedule
+from .relaxation import Fast, GradientFlow, random_phases, relax
+from .responses import input_response, nudge_response, pattern_response
+
+# streams of random numbers within one seed; the first counter is the epoch
+_BATCHES, _VALIDATION, _FINAL, _PROBE = 1 << 20, (1 << 20) + 1, (1 << 20) + 2, (1 << 20) + 3
+
+
+@dataclass(frozen=True)
+class Training:
+    """How to train; every field is stored with the result.
+
+    epochs : passes over the training samples
+    batch_size : samples an update; None takes all
+    initial_states : M random initial states a sample, drawn anew in each update
+    beta, estimator, cost : of the EP gradient
+    optimizer : `Adam` or `SGD`;  schedule : "constant", "linear" or "cosine"
+    solver, nudged_solver : of the free and (default: the same) of the nudged phases
+    record_every : epochs between two entries of the history
+    snapshots : epochs after which couplings, biases, phases and responses are kept; 0 is the initial state
+    responses : whether snapshots hold the responses, one factorisation of the Hessian a probe
+    probe_samples, probe_states : the first training samples, and initial states each, that snapshots show
+    final_states : fresh random initial states from which the trained network is tested; 0 leaves the test out
+    """
+
+    epochs: int = 1000
+    batch_size: int | None = None
+    initial_states: int = 5
+    beta: float = 0.1
+    estimator: str = "centered"
+    cost: Cost = field(default_factory=Cost)
+    optimizer: Adam | SGD = field(default_factory=Adam)
+    schedule: str = "constant"
+    solver: Fast | GradientFlow = field(default_factory=lambda: Fast(tol=1e-4, dtype="float32", max_sweeps=300))
+    nudged_solver: Fast | GradientFlow | None = None
+    record_every: int = 1
+    snapshots: tuple = ()
+    responses: bool = True
+    probe_samples: int = 16
+    probe_states: int = 1
+    final_states: int = 200
+
+    def __post_init__(self):
+        check_integer("epochs", self.epochs, 1)
+        if self.batch_size is not None:
+            check_integer("batch_size", self.batch_size, 1)
+        for name in ("initial_states", "record_every", "probe_samples", "probe_states"):
+            check_integer(name, getattr(self, name), 1)
+        check_integer("final_states", self.final_states, 0)
+        check_number("beta", self.beta, exclude=(0.0,))
+        check_choice("estimator", self.estimator, tuple(ESTIMATORS))
+        object.__setattr__(self, "cost", as_cost(self.cost))
+        for name, kinds in (("optimizer", (Adam, SGD)), ("solver", (Fast, GradientFlow))):
+            if not isinstance(getattr(self, name), kinds):
+                raise TypeError(f"{name}: found {getattr(self, name)!r}; {' or '.join(k.__name__ for k in kinds)} is needed")
+        if self.nudged_solver is None:
+            object.__setattr__(self, "nudged_solver", self.solver)
+        if type(self.nudged_solver) is not type(self.solver):
+            raise TypeError(f"nudged_solver: found {self.nudged_solver!r}; it must be of the kind of solver={self.solver!r}")
+        schedule(self.schedule)
+        snapshots = tuple(check_integer("snapshots", s, 0, self.epochs) for s in self.snapshots)
+        if list(snapshots) != sorted(set(snapshots)):
+            raise ValueError(f"snapshots: found {self.snapshots}; ascending epochs, each once, are needed")
+        object.__setattr__(self, "snapshots", snapshots)
+
+    @property
+    def recorded(self):
+        """Epochs of the history: the first, each multiple of `record_every`, and the last."""
+        return np.unique([1, *range(self.record_every, self.epochs + 1, self.record_every), self.epochs])
+
+    def describe(self):
+        """As nested plain values, for attributes."""
+        plain = asdict(self)
+        for name in ("optimizer", "solver", "nudged_solver"):
+            plain[name] = {"kind": type(getattr(self, name)).__name__, **plain[name]}
+        return plain | {"snapshots": list(self.snapshots)}
+
+
+def make_training(training=None, **options):
+    """A `Training` from its fields, or a given one with some replaced."""
+    base = {} if training is None else {k: getattr(training, k) for k in Training.__dataclass_fields__}
+    return Training(**base | check_options("train", Training, options))
+
+
+def evaluate(net, parameters, task, *, initial_states=1, seed=0, solver=None, cost="log_cosine", threads=1, counter=()):
+    """Answers to all samples of `task` from fresh random initial states.
+
+    Returns a dict with ``right`` (sample, initial state), and the means ``cost``, ``distance`` and ``accuracy``, with ``solved`` the
+    share of initial states from which every sample is answered right, and ``unconverged`` the number of relaxations cut short.
+    """
+    m = check_integer("initial_states", initial_states, 1)
+    inputs, targets = (np.repeat(a, m, axis=0) for a in (task.inputs, task.targets))
+    start = np.concatenate([inputs, random_phases((len(inputs), net.n_free), seed, *counter)], axis=1)
+    eq = relax_counted(net, parameters, inputs, initial=start, method=solver or "fast", threads=threads)
+    outputs = eq.phases[:, net.n_sites - net.n_outputs :]
+    right = (task.classify(outputs) == np.repeat(task.labels, m)).reshape(-1, m)
+    return {
+        "right": right,
+        "cost": float(as_cost(cost)(outputs, targets).mean()),
+        "distance": float(distance(outputs, targets).mean()),
+        "accuracy": float(right.mean()),
+        "solved": float(right.all(axis=0).mean()),
+        "unconverged": eq.n_unconverged,
+    }
+
+
+def relax_counted(*arguments, **keywords):
+    """`relax` for callers that count and store unconverged samples themselves."""
+    import warnings
+
+    from .relaxation import NotConvergedWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotConvergedWarning)
+        return relax(*arguments, **keywords)
+
+
+HISTORY = ("cost", "distance", "accuracy", "residual", "sweeps", "unconverged", "validation_cost", "validation_accuracy")
+FINAL = ("test_accuracy", "test_distance", "test_solved", "test_unconverged")
+
+
+class Run:
+    """State of one training: parameters, optimizer and everything recorded so far, as plain arrays.
+
+    ``advance`` goes on to an epoch. All randomness is a function of the seed and the epoch, so that a run restored from ``arrays``
+    continues bit for bit as if it had not been interrupted.
+    """
+
+    def __init__(self, net, task, training, seed, threads=1, parameters=None):
+        self.net, self.task, self.training, self.threads = net, task, training, threads
+        self.seed = check_integer("seed", seed, 0)
+        if task.inputs.shape[1] != net.n_inputs or task.targets.shape[1] != net.n_outputs:
+            raise ValueError(
+                f"task: {task.name} has {task.inputs.shape[1]} inputs and {task.targets.shape[1]} outputs, "
+                f"but net has {net.n_inputs} and {net.n_outputs}; they must agree"
+            )
+        self.train, self.validation = task.train, task.validation if "validation" in task.splits else None
+        theta = net.check_parameters(net.init_parameters(seed) if parameters is None else parameters).flatten()
+        records, shots = len(training.recorded), len(training.snapshots)
+        self.arrays = {"done": np.array(0), "theta": theta, "moments": training.optimizer.init(theta)}
+        self.arrays |= {name: np.full(records, np.nan) for name in HISTORY} | {name: np.array(np.nan) for name in FINAL}
+        self.arrays["snapshot_theta"] = np.full((shots, len(theta)), np.nan)
+        probes = (shots, self.n_probes, net.n_sites)
+        self.arrays["phase"] = np.full(probes, np.nan, np.float32)
+        if training.responses:
+            self.arrays["nudge_response"] = np.full(probes, np.nan, np.float32)
+            self.arrays["input_response"] = np.full((*probes, net.n_inputs), np.nan, np.float32)
+            self.arrays["pattern_response"] = np.full((shots, net.n_sites), np.nan, np.float32)
+        self._batches = {}
+
+    @property
+    def n_probes(self):
+        return min(self.training.probe_samples, len(self.train)) * self.training.probe_states
+
+    @property
+    def done(self):
+        """Epochs completed."""
+        return int(self.arrays["done"])
+
+    @property
+    def finished(self):
+        return self.done >= self.training.epochs
+
+    @property
+    def parameters(self):
+        return self.net.unflatten(self.arrays["theta"])
+
+    def restore(self, arrays):
+        for name, values in self.arrays.items():
+            if name not in arrays or arrays[name].shape != values.shape:
+                raise ValueError(f"checkpoint: {name!r} is missing or has another shape; the file belongs to another run")
+        self.arrays = {name: np.array(arrays[name]) for name in self.arrays}
+
+    def advance(self, epochs=None):
+        """Train until `epochs` are completed (default: all)."""
+        stop = self.training.epochs if epochs is None else min(epochs, self.training.epochs)
+        if self.done == 0:
+            self._snapshot()
+        while self.done < stop:
+            self._epoch(self.done + 1)
+            self.arrays["done"] = np.array(self.done + 1)
+            self._snapshot()
+            if self.finished and self.training.final_states:
+                self._final()
+
+    def _batch(self, keep):
+        """EP gradient of the samples `keep`; that of all samples is prepared once."""
+        t, full = self.training, keep is None
+        if full and None in self._batches:
+            return self._batches[None]
+        keep = slice(None) if full else keep
+        batch = EPGradient(
+            self.net,
+            np.repeat(self.train.inputs[keep], t.initial_states, axis=0),
+            np.repeat(self.train.targets[keep], t.initial_states, axis=0),
+            beta=t.beta,
+            estimator=t.estimator,
+            cost=t.cost,
+            solver=t.solver,
+            nudged_solver=t.nudged_solver,
+            threads=self.threads,
+        )
+        if full:
+            self._batches[None] = batch
+        return batch
+
+    def _epoch(self, epoch):
+        t, n = self.training, len(self.train)
+        size = min(t.batch_size or n, n)
+        n_batches = -(-n // size)
+        order = None
+        if n_batches > 1:
+            order = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 1, 0, epoch])).permutation(n)
+        record = np.searchsorted(t.recorded, epoch) if epoch in t.recorded else None
+        totals = np.zeros(6)
+        rate_of = schedule(t.schedule)
+        for b in range(n_batches):
+            keep = None if order is None else order[b * size : (b + 1) * size]
+            batch = self._batch(keep)
+            initial = random_phases((len(batch.inputs), self.net.n_free), self.seed, epoch, b)
+            gradient = batch(self.parameters, initial)
+            if record is not None:
+                totals += self._measure(batch, self.train.labels if keep is None else self.train.labels[keep])
+            step = (epoch - 1) * n_batches + b + 1
+            rate = t.optimizer.learning_rate * rate_of((step - 1) / (t.epochs * n_batches))
+            self.arrays["theta"] = t.optimizer.update(self.arrays["theta"], gradient, self.arrays["moments"], step, rate)
+        if not np.isfinite(self.arrays["theta"]).all():
+            raise FloatingPointError(f"epoch {epoch}: parameters are no longer finite; lower the learning rate")
+        if record is not None:
+            self._record(record, epoch, totals)
+
+    def _measure(self, batch, labels):
+        """Sums over the batch's relaxations of cost, distance, right answers and sweeps; their number; those not converged."""
+        outputs, m = batch.output_phases, self.training.initial_states
+        right = self.task.classify(outputs) == np.repeat(labels, m)
+        converged = batch.converged.all(axis=0)
+        sweeps = batch.layout.per_sample(batch.iterations).sum()
+        self._residual = float(batch.layout.per_sample(batch.residual).max())
+        sums = (batch.cost(outputs, batch.targets).sum(), distance(outputs, batch.targets).sum(), right.sum(), sweeps)
+        return np.array([*sums, len(outputs), np.count_nonzero(~converged)])
+
+    def _record(self, k, epoch, totals):
+        a, count = self.arrays, totals[4]
+        a["cost"][k], a["distance"][k], a["accuracy"][k], a["sweeps"][k] = totals[:4] / count
+        a["residual"][k], a["unconverged"][k] = self._residual, totals[5] / count
+        if self.validation is not None:
+            score = self._evaluate(self.validation, 1, (epoch, _VALIDATION))
+            a["validation_cost"][k], a["validation_accuracy"][k] = score["cost"], score["accuracy"]
+
+    def _evaluate(self, task, initial_states, counter):
+        keywords = {"solver": self.training.solver, "cost": self.training.cost, "threads": self.threads}
+        return evaluate(self.net, self.parameters, task, initial_states=initial_states, seed=self.seed, counter=counter, **keywords)
+
+    def _final(self):
+        score = self._evaluate(self.task.test, self.training.final_states, (self.training.epochs, _FINAL))
+        for name in FINAL:
+            self.arrays[name] = np.array(score[name.removeprefix("test_")], float)
+
+    def _snapshot(self):
+        t, net, a = self.training, self.net, self.arrays
+        if self.done not in t.snapshots:
+            return
+        k = t.snapshots.index(self.done)
+        a["snapshot_theta"][k] = a["theta"]
+        inputs, targets = (np.repeat(v[: t.probe_samples], t.probe_states, axis=0) for v in (self.train.inputs, self.train.targets))
+        # the same initial states at every snapshot, so that differences between snapshots come from the training
+        start = np.concatenate([inputs, random_phases((len(inputs), net.n_free), self.seed, _PROBE)], axis=1)
+        eq = relax_counted(net, self.parameters, inputs, initial=start, threads=self.threads)
+        a["phase"][k] = eq.phases
+        if t.responses:
+            nudged = {"cost": t.cost, "threads": self.threads}
+            a["nudge_response"][k] = nudge_response(net, self.parameters, eq, targets, t.beta, **nudged)
+            a["input_response"][k] = input_response(net, self.parameters, eq)
+            a["pattern_response"][k] = pattern_response(net, eq.phases, np.repeat(np.arange(len(inputs) // t.probe_states), t.probe_states))
