@@ -47,7 +47,6 @@ def _select(chosen):
 
 def _reproduce(args):
     import yaml
-
     from papermill.exceptions import PapermillExecutionError
 
     from .notebooks import check_parameters, run

@@ -4,27 +4,33 @@ A figure function takes the DataTree of its notebook and returns a matplotlib fi
 from the same data. `draw` writes them for a profile; `FIGURES` lists them by notebook. ``xyep figures`` redraws all from results/.
 """
 
+import matplotlib as mpl
+
 from ..paths import figures as folder
 from .equilibrium import EQUILIBRIUM
 from .responses import RESPONSES
-from .style import save
+from .style import RC, save
 from .xor import XOR
 
 #: notebook → figure name → function(tree) → (figure, caption)
 FIGURES = {"01_equilibrium_propagation": EQUILIBRIUM, "02_xor_training": XOR, "03_xor_lattice_responses": RESPONSES}
 
 
-def draw(notebook, tree, profile, only=None):
+def draw(notebook, tree, profile):
     """Draw and save a notebook's figures with their captions; yields the path of each PNG."""
-    for name in only or FIGURES[notebook]:
-        figure, caption = FIGURES[notebook][name](tree)
-        yield save(figure, caption, folder(profile) / name)
+    for name in FIGURES[notebook]:
+        yield _one(notebook, name, tree, profile)
+
+
+def _one(notebook, name, tree, profile):
+    with mpl.rc_context(RC):
+        return save(*FIGURES[notebook][name](tree), folder(profile) / name)
 
 
 def show(notebook, name, tree, profile):
     """Draw, save and display one figure in a notebook, caption below."""
     from IPython.display import Image, Markdown, display
 
-    figure, caption = FIGURES[notebook][name](tree)
-    path = save(figure, caption, folder(profile) / name)
+    path = _one(notebook, name, tree, profile)
+    caption = path.with_suffix(".md").read_text().partition("\n\n")[2].strip()
     display(Image(filename=str(path), width=720), Markdown(f"*{caption}*"))

@@ -1,6 +1,5 @@
 """One visual language: sizes, colours and file formats of all figures."""
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
@@ -43,8 +42,7 @@ RC = {
 
 
 def subplots(*shape, width=PAGE, height=2.4, **keywords):
-    with mpl.rc_context(RC):
-        return plt.subplots(*shape, figsize=(width, height), **keywords)
+    return plt.subplots(*shape, figsize=(width, height), **keywords)
 
 
 def architecture(name):
@@ -86,10 +84,9 @@ def heatmap(axis, table, **keywords):
 def save(figure, caption, stem):
     """Write ``stem``.pdf, .svg and .png (300 dpi) with equal bytes for equal figures, and the caption as ``stem``.md."""
     stem.parent.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(RC):
-        figure.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None})
-        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None})
-        figure.savefig(stem.with_suffix(".png"), dpi=300, metadata={"Software": None})
+    figure.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None})
+    figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None})
+    figure.savefig(stem.with_suffix(".png"), dpi=300, metadata={"Software": None})
     plt.close(figure)
     stem.with_suffix(".md").write_text(f"![{stem.name}]({stem.name}.png)\n\n{caption}\n")
     return stem.with_suffix(".png")
