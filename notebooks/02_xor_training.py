@@ -24,8 +24,8 @@
 
 # %% tags=["parameters"]
 profile = "paper"  # smoke, quick or paper: where results and figures go
-workers = None  # threads; None for one a core. Results do not depend on it
-scheduler = None  # address of a dask.distributed scheduler
+workers = None  # runs at a time; None for one a core. Results do not depend on it
+scheduler = None  # "threads", "processes" (default) or the address of a dask.distributed scheduler
 epochs = 1000
 seeds = 100  # of each ensemble
 learning_rate = 0.02  # Adam

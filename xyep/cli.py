@@ -16,8 +16,8 @@ def _parser():
     add = commands.add_parser("reproduce", help="run notebooks: datasets, figures and executed notebooks")
     add.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="such as 02_xor_training or 02; default all")
     add.add_argument("--profile", choices=PROFILES, default="quick", help="how much to run (default %(default)s)")
-    add.add_argument("--workers", type=int, metavar="N", help="threads; default one a core; results do not depend on it")
-    add.add_argument("--scheduler", metavar="ADDRESS", help="address of a dask.distributed scheduler")
+    add.add_argument("--workers", type=int, metavar="N", help="runs at a time; default one a core; results do not depend on it")
+    add.add_argument("--scheduler", metavar="ADDRESS", help="threads, processes (default), or the address of a dask.distributed scheduler")
     add.add_argument("-p", dest="parameters", action="append", default=[], metavar="NAME=VALUE", help="a notebook's parameter (YAML)")
 
     add = commands.add_parser("figures", help="redraw figures from stored results, without training")

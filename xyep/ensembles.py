@@ -38,8 +38,10 @@ def train_ensemble(cases, *, store=None, workers=None, scheduler=None, title="tr
     cases : dict of name → `Case`
     store : path, optional. Finished runs are kept in ``<store>.partial/`` until `discard_partial`, so that an interrupted ensemble
         goes on where it stopped.
-    workers : threads, default one a core; kernels release the GIL. Results do not depend on it.
-    scheduler : address of a dask.distributed scheduler, which then does the same runs.
+    workers : how many runs go on at a time, default one a core. Results do not depend on it.
+    scheduler : "threads", "processes" (default), or the address of a dask.distributed scheduler, which all do the same runs. Kernels
+        release the GIL, and for large networks threads do as well; an epoch of a small one is so short that its Python part,
+        which holds the GIL, takes longer than its kernels.
 
     Returns
     -------
@@ -66,7 +68,8 @@ def train_ensemble(cases, *, store=None, workers=None, scheduler=None, title="tr
 
     calls = [(key, (cases[key[0]], key[1])) for key in pending]
     with progress_bar(len(results) + len(pending), len(results), title) as bar:
-        (_compute_on_threads if scheduler is None else _compute_on_cluster)(_run, calls, finish, bar, workers, scheduler)
+        scheduler = scheduler or "processes"
+        (_compute_here if scheduler in ("threads", "processes") else _compute_on_cluster)(_run, calls, finish, bar, workers, scheduler)
     nodes = {name: stack(case, {seed: results[name, seed] for seed in case.seeds}) for name, case in cases.items()}
     return xr.DataTree.from_dict(nodes)
 
@@ -111,10 +114,10 @@ class _Finished(Callback):
             self.bar.update()
 
 
-def _compute_on_threads(function, calls, finish, bar, workers, scheduler):
+def _compute_here(function, calls, finish, bar, workers, scheduler):
     tasks = [(key, dask.delayed(function, pure=False, traverse=False)(*arguments)) for key, arguments in calls]
     with _Finished([(task.key, key) for key, task in tasks], finish, bar):
-        dask.compute(*(task for _, task in tasks), scheduler="threads", num_workers=workers, optimize_graph=False)
+        dask.compute(*(task for _, task in tasks), scheduler=scheduler, num_workers=workers, optimize_graph=False, chunksize=1)
 
 
 def _compute_on_cluster(function, calls, finish, bar, workers, scheduler):

@@ -129,9 +129,10 @@ def check_targets(net, targets, n_samples, name="targets"):
 
 def bias_field(net, parameters):
     """(free site, 2) field h (cos ψ, sin ψ)."""
-    free = slice(net.n_inputs, None)
-    h, psi = parameters.bias_amplitude[free], parameters.bias_phase[free]
-    return np.stack([h * np.cos(psi), h * np.sin(psi)], axis=1)
+    h, psi = parameters.bias_amplitude[net.n_inputs :], parameters.bias_phase[net.n_inputs :]
+    field = np.empty((net.n_free, 2))
+    field[:, 0], field[:, 1] = h * np.cos(psi), h * np.sin(psi)
+    return field
 
 
 def relax(

@@ -1,6 +1,7 @@
 """One training loop for every network and task."""
 
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -72,7 +73,7 @@ class Training:
             raise ValueError(f"snapshots: found {self.snapshots}; ascending epochs, each once, are needed")
         object.__setattr__(self, "snapshots", snapshots)
 
-    @property
+    @cached_property
     def recorded(self):
         """Epochs of the history: the first, each multiple of `record_every`, and the last."""
         return np.unique([1, *range(self.record_every, self.epochs + 1, self.record_every), self.epochs])
@@ -220,7 +221,8 @@ class Run:
         order = None
         if n_batches > 1:
             order = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 1, 0, epoch])).permutation(n)
-        record = np.searchsorted(t.recorded, epoch) if epoch in t.recorded else None
+        record = np.searchsorted(t.recorded, epoch)
+        record = record if t.recorded[record] == epoch else None
         totals = np.zeros(6)
         rate_of = schedule(t.schedule)
         for b in range(n_batches):
@@ -233,7 +235,7 @@ class Run:
             step = (epoch - 1) * n_batches + b + 1
             rate = t.optimizer.learning_rate * rate_of((step - 1) / (t.epochs * n_batches))
             self.arrays["theta"] = t.optimizer.update(self.arrays["theta"], gradient, self.arrays["moments"], step, rate)
-        if not np.isfinite(self.arrays["theta"]).all():
+        if not np.isfinite(self.arrays["theta"].sum()):
             raise FloatingPointError(f"epoch {epoch}: parameters are no longer finite; lower the learning rate")
         if record is not None:
             self._record(record, epoch, totals)

@@ -1,1 +1,183 @@
-RESPONSES = {}
+"""Figures of notebook 03: couplings and responses of lattices."""
+
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.colors import LogNorm, Normalize
+
+from ..responses import affected
+from ..studies import by_distance, response_size
+from .style import COLORS, DIVERGING, PAGE, SEQUENTIAL, label, letters, subplots
+
+SOLVED = 0.95
+FRACTION = 0.1  # of the largest response, above which a site belongs to the affected region
+
+
+def _solved(ds):
+    return ds["test_solved"].values >= SOLVED
+
+
+def lattice_map(axis, ds, values, norm, couplings=None, coupling_norm=None):
+    """Sites coloured by `values`; couplings, if given, as lines. Inputs are triangles, outputs squares."""
+    x, y = ds["x"].values, ds["y"].values
+    if couplings is not None:
+        ends = np.stack([np.stack([x[k], y[k]], -1) for k in (ds["source"].values, ds["target"].values)], 1)
+        order = np.argsort(np.abs(couplings))
+        width = 0.2 + 1.2 * np.abs(couplings[order]) / coupling_norm.vmax
+        axis.add_collection(
+            LineCollection(ends[order], array=couplings[order], cmap=DIVERGING, norm=coupling_norm, linewidths=width, zorder=1)
+        )
+    for role, marker, size in (("hidden", "o", 18), ("input", "^", 34), ("output", "s", 30)):
+        keep = ds["role"].values == role
+        edge = {"edgecolors": "k", "linewidths": 0.3 if role == "hidden" else 0.9}
+        points = axis.scatter(x[keep], y[keep], size, values[keep], marker, cmap=SEQUENTIAL, norm=norm, zorder=2, **edge)
+    axis.set(aspect="equal", xticks=[], yticks=[])
+    axis.spines[:].set_visible(False)
+    axis.margins(0.08)
+    return points
+
+
+def _maps(tree, success):
+    """Node and seed that stand for success or failure: of the largest distance at which some seeds succeed and some fail."""
+    best = None
+    for name, node in tree.items():
+        ds = node.to_dataset()
+        solved = _solved(ds)
+        if solved.any() and not solved.all():
+            best = max(best or (-1, ""), (ds.attrs["input_distance"] * 10 + ds.attrs["shells"], name))
+    name = best[1] if best else next(iter(tree))
+    ds = tree[name].to_dataset()
+    chosen = np.flatnonzero(_solved(ds) == success)
+    return name, ds, int(chosen[0]) if len(chosen) else 0
+
+
+def _map_figure(tree, success):
+    name, ds, k = _maps(tree, success)
+    run = ds.isel(seed=k)
+    shots = run["snapshot"].values[np.unique(np.linspace(0, run.sizes["snapshot"] - 1, 4).round().astype(int))]
+    nudge, felt = response_size(ds).isel(seed=k), run["pattern_response"]
+    figure, axes = subplots(2, len(shots), width=PAGE, height=3.9)
+    scale = Normalize(-np.abs(run["coupling"]).max(), np.abs(run["coupling"]).max())
+    nudge_norm = LogNorm(max(float(nudge.max()) * 1e-3, 1e-6), float(nudge.max()))
+    for column, shot in enumerate(shots):
+        couplings = run["coupling"].sel(snapshot=shot).values
+        top = lattice_map(axes[0, column], ds, np.clip(nudge.sel(snapshot=shot).values, nudge_norm.vmin, None), nudge_norm, couplings, scale)
+        low = lattice_map(axes[1, column], ds, felt.sel(snapshot=shot).values, Normalize(0, float(felt.max())))
+        axes[0, column].set_title(f"epoch {shot}")
+    figure.colorbar(top, ax=axes[0], label="rms nudge response (rad)", shrink=0.9, pad=0.01)
+    figure.colorbar(low, ax=axes[1], label="rms input response (rad)", shrink=0.9, pad=0.01)
+    letters(axes[:, 0], x=0.02)
+    size = nudge.isel(snapshot=[0, -1]).where(ds["role"] != "input")
+    share = affected(size, FRACTION).sum("site") / int((ds["role"] != "input").sum())
+    kept = "solves" if _solved(ds)[k] else "does not solve"
+    caption = (
+        f"A {label(name.partition('_')[2])} lattice, inputs (triangles) at distance {ds.attrs['input_distance']} from the output (square), "
+        f"seed {int(run['seed'])}, that {kept} XOR. (a) Sites: rms nudge response over the patterns; lines: couplings, red positive, "
+        f"blue negative, up to |J| = {scale.vmax:.1f}. (b) rms change of the phases between patterns. The affected region (at least "
+        f"{FRACTION:.0%} of the largest nudge response) holds {float(share[0]):.0%} of the free sites before training and "
+        f"{float(share[1]):.0%} after."
+    )
+    return figure, caption
+
+
+def maps_success(tree):
+    """Couplings and responses over training of a lattice that succeeds."""
+    return _map_figure(tree, True)
+
+
+def maps_failure(tree):
+    """The same for a lattice that fails."""
+    return _map_figure(tree, False)
+
+
+def _largest(tree):
+    nodes = {name: node.to_dataset() for name, node in tree.items()}
+    distances = sorted({ds.attrs["input_distance"] for ds in nodes.values()})
+    return nodes, distances
+
+
+def decay(tree):
+    """Nudge response over the distance from the output, before and after training."""
+    nodes, distances = _largest(tree)
+    figure, axes = subplots(1, len(distances) + 1, height=2.3, gridspec_kw={"width_ratios": [1] * len(distances) + [1]})
+    ratio = {}
+    for axis, d in zip(axes, distances):
+        for ds in nodes.values():
+            if ds.attrs["input_distance"] != d:
+                continue
+            shells = ds.attrs["shells"]
+            profile = by_distance(response_size(ds), ds)
+            for shot, style in ((0, ":"), (-1, "-")):
+                middle = profile.isel(snapshot=shot).median("seed")
+                text = f"{shells} shell{'s' * (shells > 1)}" if shot else None
+                axis.semilogy(middle["output_distance"], middle, style, color=COLORS[shells], label=text)
+            far = profile.where(profile["output_distance"] >= 3, drop=True).mean("output_distance")
+            ratio[d, shells] = far.median("seed")
+        axis.set(xlabel="distance from output", title=f"inputs at distance {d}")
+    axes[0].set_ylabel("rms nudge response (rad)")
+    axes[0].plot([], [], "k:", label="before")
+    axes[0].plot([], [], "k-", label="after training")
+    axes[0].legend(fontsize=6)
+    for axis in axes[1:-1]:
+        axis.sharey(axes[0])
+    d = distances[0]
+    for shells in sorted({s for _, s in ratio}):
+        values = ratio[d, shells]
+        axes[-1].plot(values["snapshot"] + 1, values, "o-", color=COLORS[shells])
+    axes[-1].set(xscale="log", yscale="log", xlabel="epoch + 1", ylabel="response at distance ≥ 3 (rad)", title=f"inputs at distance {d}")
+    letters(axes)
+    few, many = min(s for _, s in ratio), max(s for _, s in ratio)
+    text = "; ".join(
+        f"inputs at {d}: {float(ratio[d, few][0]):.2g} → {float(ratio[d, few][-1]):.2g} with {few} shell, "
+        f"{float(ratio[d, many][0]):.2g} → {float(ratio[d, many][-1]):.2g} with {many}"
+        for d in distances
+    )
+    caption = (
+        f"Nudge response (rms over patterns, median over {next(iter(nodes.values())).sizes['seed']} seeds) over the distance from the output, "
+        f"before (dotted) and after training, and over training beyond a distance of 3. Before → after, in rad: {text}."
+    )
+    return figure, caption
+
+
+def regions(tree):
+    """Share of the lattice in the affected region over training, for runs that succeed and that fail."""
+    nodes, distances = _largest(tree)
+    figure, axes = subplots(1, 2, width=PAGE * 0.7, height=2.4, sharey=True)
+    groups = {True: {}, False: {}}
+    for ds in nodes.values():
+        free = ds["role"] != "input"
+        share = affected(response_size(ds).where(free), FRACTION).sum("site") / int(free.sum())
+        for kind in groups:
+            keep = _solved(ds) == kind
+            if keep.any():
+                groups[kind].setdefault(ds.attrs["shells"], []).append(share.isel(seed=keep))
+    ends = {}
+    for axis, (kind, found) in zip(axes, groups.items()):
+        for shells, parts in sorted(found.items()):
+            values = np.concatenate([p.values for p in parts])
+            shots = parts[0]["snapshot"].values
+            low, middle, high = (np.quantile(values, q, axis=0) for q in (0.25, 0.5, 0.75))
+            axis.fill_between(shots + 1, low, high, color=COLORS[shells], alpha=0.12, lw=0)
+            axis.plot(shots + 1, middle, "o-", color=COLORS[shells], label=f"{shells} shell{'s' * (shells > 1)} ({len(values)} runs)")
+            ends[kind, shells] = (middle[0], middle[-1], len(values))
+        axis.set(xscale="log", xlabel="epoch + 1", title="runs that solve XOR" if kind else "runs that do not", ylim=(0, 1.02))
+        axis.legend(fontsize=6)
+    axes[0].set_ylabel("affected share of the lattice")
+    letters(axes)
+    text = {
+        kind: ", ".join(f"{100 * a:.0f} → {100 * b:.0f} % ({s})" for (k, s), (a, b, n) in sorted(ends.items()) if k == kind) or "no run"
+        for kind in groups
+    }
+    caption = (
+        f"Affected region: free sites whose nudge response is at least {FRACTION:.0%} of the largest; the rest is marginal. Medians and "
+        f"quartiles over runs with inputs at distances {', '.join(map(str, distances))}. Before → after training, by shells in brackets: runs that "
+        f"solve XOR {text[True]}; runs that do not {text[False]}."
+    )
+    return figure, caption
+
+
+RESPONSES = {
+    "03_maps_success": maps_success,
+    "03_maps_failure": maps_failure,
+    "03_decay": decay,
+    "03_regions": regions,
+}

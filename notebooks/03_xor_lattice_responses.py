@@ -1,0 +1,101 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 3. How responses travel through a lattice
+#
+# A coupling learns only if the nudging of the output is felt at its two ends, and only if these ends also feel the inputs. On a lattice
+# neither is certain. Two responses tell:
+#
+# * the **nudge response** (φ_i^β − φ_i^−β)/(2β) of site i: the signal that every update near i is built from;
+# * the **input response**: how much φ_i changes between the patterns of the task (and ∂φ_i/∂x_k, also stored).
+#
+# Sites whose nudge response is at least a tenth of the largest form the *affected region*, the others the *marginal region*. The paper
+# states that longer couplings help because they keep the long-range response alive during training. Here both are recorded at
+# several epochs, for lattices that succeed and for lattices that fail.
+
+# %% tags=["parameters"]
+profile = "paper"  # smoke, quick or paper: where results and figures go
+workers = None  # runs at a time; None for one a core. Results do not depend on it
+scheduler = None  # "threads", "processes" (default) or the address of a dask.distributed scheduler
+epochs = 1000
+seeds = 40
+learning_rate = 0.02  # Adam
+initial_states = 5
+beta = 0.1
+size = 7  # of the square lattices
+distances = [1, 3]  # of the inputs from the output
+shells = [1, 2, 3, 4]
+snapshots = [0, 3, 10, 30, 100, 300, 1000]
+
+# %%
+import time
+
+import xyep
+from xyep import figures, paths, studies
+from xyep.training import make_training
+
+started = time.monotonic()
+notebook = "03_xor_lattice_responses"
+parameters = {
+    "epochs": epochs,
+    "seeds": seeds,
+    "learning_rate": learning_rate,
+    "initial_states": initial_states,
+    "beta": beta,
+    "size": size,
+    "distances": distances,
+    "shells": shells,
+    "snapshots": snapshots,
+}
+store = paths.results(profile, notebook)
+training = make_training(
+    epochs=epochs,
+    optimizer=xyep.Adam(learning_rate),
+    initial_states=initial_states,
+    beta=beta,
+    snapshots=tuple(snapshots),
+    record_every=max(1, epochs // 100),
+    final_states=200,
+)
+
+# %% [markdown]
+# ## 3.1 Training with snapshots
+#
+# The same initial states are used at every snapshot, so that what changes between snapshots is due to training.
+
+# %%
+placements = [(size, d) for d in distances]
+nodes = studies.response_ensembles(placements, shells, training, seeds, store=store, workers=workers, scheduler=scheduler)
+tree = studies.finish(nodes, store, parameters, started)
+{name: f"{int((node['test_solved'] >= 0.95).sum())} of {seeds} solved" for name, node in tree.items()}
+
+# %% [markdown]
+# ## 3.2 A lattice that succeeds, and one that fails
+
+# %%
+figures.show(notebook, "03_maps_success", tree, profile)
+
+# %%
+figures.show(notebook, "03_maps_failure", tree, profile)
+
+# %% [markdown]
+# ## 3.3 How far is the nudging felt?
+
+# %%
+figures.show(notebook, "03_decay", tree, profile)
+
+# %% [markdown]
+# ## 3.4 Affected and marginal regions
+
+# %%
+figures.show(notebook, "03_regions", tree, profile)
