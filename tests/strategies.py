@@ -129,7 +129,7 @@ def cases(draw, nets=None, bias=("none", "some", "all"), max_samples=3):
     return Case(net, parameters, inputs, targets, rng)
 
 
-def on_networks(wanted=200, spare=30, **options):
+def on_networks(wanted=200, spare=20, **options):
     """Decorator: the test runs on random cases; those for which it returns a reason to leave them out are counted, and must be few."""
 
     def decorate(test):

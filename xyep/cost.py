@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .checks import check_number
+from .kernels import POLE
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,8 @@ class Cost:
 
     κ = 1 is the logarithmic cost −Σ log(1 + cos), whose force −tan((φ − t)/2) has no unstable zero at φ = t + π; κ → 0 is 1 − cos up
     to a constant; values between soften the pole. An output nudged with strength β feels the field β f'(x) t, f'(x) = 1/(1 + κx).
+    Where 1 + κx is below `POLE` = 1e-6, closer than 1.5 mrad to the pole of κ = 1, it is replaced by that, here as in the kernels, so
+    that an output exactly opposite to its target has a finite cost.
     """
 
     sharpness: float = 1.0
@@ -23,12 +26,12 @@ class Cost:
     def __call__(self, phases, targets):
         """C of each sample; phases and targets are (…, output) in radians."""
         x = np.cos(phases - targets)
-        f = np.log1p(self.sharpness * x) / self.sharpness if self.sharpness else x
+        f = np.log1p(np.maximum(self.sharpness * x, POLE - 1)) / self.sharpness if self.sharpness else x
         return -f.sum(axis=-1)
 
     def gradient(self, phases, targets):
         """∂C/∂φ_o = sin(φ_o − t_o) / (1 + κ cos(φ_o − t_o)), of shape (…, output)."""
-        return np.sin(phases - targets) / (1 + self.sharpness * np.cos(phases - targets))
+        return np.sin(phases - targets) / np.maximum(1 + self.sharpness * np.cos(phases - targets), POLE)
 
 
 COSTS = {"log_cosine": Cost(1.0), "cosine": Cost(0.0)}

@@ -22,7 +22,16 @@ from .cost import as_cost, distance
 from .energy import hessian
 from .kernels.fast import Nudge, contrast_blocks, gradient_blocks
 from .network import Parameters
-from .relaxation import Fast, NotConvergedWarning, as_solver, bias_field, check_inputs, check_targets, random_phases, relax
+from .relaxation import (
+    Fast,
+    NotConvergedWarning,
+    as_solver,
+    bias_field,
+    check_inputs,
+    check_targets,
+    random_phases,
+    relax,
+)
 
 #: (β₁, β₂) of each estimator, in units of β.
 ESTIMATORS = {"centered": (1.0, -1.0), "one_sided": (1.0, 0.0)}
@@ -133,7 +142,7 @@ class EPGradient:
                 states.append(states[0])
                 continue
             keywords = {"targets": self.targets, "beta": beta, "cost": self.cost, "threads": self.threads}
-            eq = relax(net, p, self.inputs, initial=start, method=solver, **keywords)
+            eq = relax(net, p, self.inputs, initial=start, method=solver, **keywords, warn=False)
             states.append(layout.pack(eq.phases[:, net.n_inputs :]))
             self.residual[:, phase], self.iterations[:, phase] = layout.spread(eq.residual), layout.spread(eq.iterations)
             start = start if phase else eq.phases

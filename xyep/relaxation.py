@@ -148,6 +148,7 @@ def relax(
     method="fast",
     times=(),
     threads=1,
+    warn=True,
     **options,
 ):
     """Relax every sample to a minimum of E + βC.
@@ -163,6 +164,7 @@ def relax(
     method : "fast", "gradient_flow", or a solver `Fast(...)`, `GradientFlow(...)`; `options` are its fields, such as ``tol``
     times : ascending times at which "gradient_flow" records the trajectory
     threads : number of threads; the result does not depend on it
+    warn : whether samples that have not converged raise a warning; False is for callers that count them themselves
 
     Returns
     -------
@@ -191,14 +193,21 @@ def relax(
         raise ValueError("times: only method='gradient_flow' follows a trajectory in time")
     else:
         eq = _fast(net, p, inputs, targets, initial, nudge, solver, threads)
-    if eq.n_unconverged:
-        warnings.warn(
-            f"{eq.n_unconverged} of {n} samples have not converged to tol={solver.tol:g} "
-            f"(largest residual {eq.residual.max():.1e}); see Equilibrium.converged",
-            NotConvergedWarning,
-            stacklevel=2,
-        )
+    if warn:
+        warn_unconverged(eq.residual, eq.converged)
     return eq
+
+
+def warn_unconverged(residual, converged):
+    """Count the samples not converged in a `NotConvergedWarning`; both arrays are (…, sample)."""
+    bad = int(np.count_nonzero(~converged.all(axis=tuple(range(converged.ndim - 1)))))
+    if bad:
+        warnings.warn(
+            f"{bad} of {converged.shape[-1]} samples have not converged (largest residual {residual.max():.1e}); "
+            "see `converged` of the result, and `tol` and the limits of the solver",
+            NotConvergedWarning,
+            stacklevel=3,
+        )
 
 
 def _fast(net, p, inputs, targets, initial, nudge, solver, threads):

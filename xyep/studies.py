@@ -15,7 +15,7 @@ from .relaxation import Fast, GradientFlow, random_phases, relax
 from .responses import circular_difference
 from .store import write_tree
 from .tasks import load_task
-from .training import make_training, relax_counted
+from .training import make_training
 
 
 def finish(nodes, store, parameters, started):
@@ -55,7 +55,7 @@ def dynamics(net, parameters, task, *, pattern=1, beta=0.5, seed=0, times=None):
     start = np.concatenate([inputs, random_phases((1, net.n_free), seed)], axis=1)
     sweeps, states = np.arange(61), [start]
     for _ in sweeps[1:]:
-        states.append(relax_counted(net, parameters, inputs, initial=states[-1], max_sweeps=1, tol=0.0).phases)
+        states.append(relax(net, parameters, inputs, initial=states[-1], max_sweeps=1, tol=0.0, warn=False).phases)
     fast = relax(net, parameters, inputs, initial=start, tol=1e-12)
     flow_energy = energy(net, parameters, free.trajectory[0]) - energy(net, parameters, free.phases)
     fast_energy = energy(net, parameters, np.concatenate(states)) - energy(net, parameters, fast.phases)
@@ -117,7 +117,7 @@ def equilibria(networks, task, *, initial_states, seeds, pattern=1, tol=1e-8, fl
     for n, net in enumerate(networks.values()):
         for seed in range(seeds):
             p = net.init_parameters(seed)
-            states = [relax_counted(net, p, inputs, seed=seed, method=method, tol=tol) for method in methods]
+            states = [relax(net, p, inputs, seed=seed, method=method, tol=tol, warn=False) for method in methods]
             group = group_states(np.concatenate([eq.phases for eq in states])).reshape(len(methods), -1)
             energies = np.array([energy(net, p, eq.phases) for eq in states])
             agree[n, seed] = np.mean(group[0] == group[-1])

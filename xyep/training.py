@@ -101,7 +101,7 @@ def evaluate(net, parameters, task, *, initial_states=1, seed=0, solver=None, co
     m = check_integer("initial_states", initial_states, 1)
     inputs, targets = (np.repeat(a, m, axis=0) for a in (task.inputs, task.targets))
     start = np.concatenate([inputs, random_phases((len(inputs), net.n_free), seed, *counter)], axis=1)
-    eq = relax_counted(net, parameters, inputs, initial=start, method=solver or "fast", threads=threads)
+    eq = relax(net, parameters, inputs, initial=start, method=solver or "fast", threads=threads, warn=False)
     outputs = eq.phases[:, net.n_sites - net.n_outputs :]
     right = (task.classify(outputs) == np.repeat(task.labels, m)).reshape(-1, m)
     return {
@@ -112,17 +112,6 @@ def evaluate(net, parameters, task, *, initial_states=1, seed=0, solver=None, co
         "solved": float(right.all(axis=0).mean()),
         "unconverged": eq.n_unconverged,
     }
-
-
-def relax_counted(*arguments, **keywords):
-    """`relax` for callers that count and store unconverged samples themselves."""
-    import warnings
-
-    from .relaxation import NotConvergedWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotConvergedWarning)
-        return relax(*arguments, **keywords)
 
 
 HISTORY = ("cost", "distance", "accuracy", "residual", "sweeps", "unconverged", "validation_cost", "validation_accuracy")
@@ -276,7 +265,7 @@ class Run:
         inputs, targets = (np.repeat(v[: t.probe_samples], t.probe_states, axis=0) for v in (self.train.inputs, self.train.targets))
         # the same initial states at every snapshot, so that differences between snapshots come from the training
         start = np.concatenate([inputs, random_phases((len(inputs), net.n_free), self.seed, _PROBE)], axis=1)
-        eq = relax_counted(net, self.parameters, inputs, initial=start, threads=self.threads)
+        eq = relax(net, self.parameters, inputs, initial=start, threads=self.threads, warn=False)
         a["phase"][k] = eq.phases
         if t.responses:
             nudged = {"cost": t.cost, "threads": self.threads}

@@ -15,3 +15,6 @@ OPTIONS = {
     "error_model": "numpy",  # the default checks each division for zero, which stops vectorisation
     # fastmath stays off: it may reassociate sums, and results must not depend on how LLVM felt that day
 }
+
+#: Smallest 1 + κ cos(φ − t) that the cost and its force distinguish: −log of less would be a pole that no solver can step over.
+POLE = 1e-6

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from . import OPTIONS
+from . import OPTIONS, POLE
 from .simd import absolute, fma, largest, load, maximum, splat, sqrt, store, total, where_greater
 
 
@@ -55,7 +55,7 @@ def _nudging(lanes, target, o, ux, uy, nudge):
     one, beta, kappa = splat(lanes, dtype(1)), splat(lanes, dtype(nudge.beta)), splat(lanes, dtype(nudge.sharpness))
     x = fma(ux, load(lanes, target, (o, 0)), uy * load(lanes, target, (o, 1)))
     # at the pole x = −1 of the logarithmic cost the field is finite but far above all couplings
-    denominator = maximum(fma(kappa, x, one), splat(lanes, dtype(1e-6)))
+    denominator = maximum(fma(kappa, x, one), splat(lanes, dtype(POLE)))
     strength = beta / denominator
     return strength, strength * kappa * (one - x * x) / denominator
 

@@ -8,7 +8,7 @@ Differential Equations I*, II.4). Each sample has its own step size, as its stif
 import numpy as np
 from numba import njit
 
-from . import OPTIONS
+from . import OPTIONS, POLE
 
 #: Dormand–Prince coefficients: stages, and fifth-order less fourth-order weights.
 _A = np.array(
@@ -45,7 +45,7 @@ def _velocity(phi, u, field, graph, weights, target, nudge, out):
         out[i] = fy * u[i, 0] - fx * u[i, 1]
         if i >= first_output and nudge.beta != 0.0:
             away = phi[i] - target[i - first_output]
-            out[i] -= nudge.beta * np.sin(away) / max(1.0 + nudge.sharpness * np.cos(away), 1e-6)
+            out[i] -= nudge.beta * np.sin(away) / max(1.0 + nudge.sharpness * np.cos(away), POLE)
         worst = max(worst, abs(out[i]))
     return worst
 

@@ -1,0 +1,202 @@
+"""Training: determinism, interruption, stores, schedules."""
+
+import filecmp
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import xyep
+from xyep.store import partial_folder
+from xyep.training import Run, make_training
+
+XOR = xyep.load_task("xor")
+NET = xyep.square_lattice((3, 3), shells=2, inputs=[(1, 0), (1, 2)], outputs=[(1, 1)])
+SHORT = {"epochs": 12, "initial_states": 3, "snapshots": (0, 4, 12), "record_every": 3, "final_states": 10}
+
+
+def files(store):
+    return sorted(path.relative_to(store) for path in Path(store).rglob("*") if path.is_file())
+
+
+def assert_identical(first, second):
+    assert files(first) == files(second)
+    different = [f for f in files(first) if not filecmp.cmp(first / f, second / f, shallow=False)]
+    assert not different
+
+
+def test_xor_is_learned():
+    tree = xyep.train(xyep.all_to_all(6), XOR, epochs=500, seed=0)
+    assert tree["test_solved"] >= 0.95
+    assert tree["cost"][-1] < tree["cost"][0] - 0.5
+
+
+def test_history_is_labelled():
+    tree = xyep.train(NET, XOR, **SHORT)
+    assert list(tree["epoch"].values) == [1, 3, 6, 9, 12] and list(tree["snapshot"].values) == [0, 4, 12]
+    assert tree["coupling"].dims == ("snapshot", "coupling")
+    assert tree["nudge_response"].dims == ("snapshot", "sample", "site")
+    assert tree["input_response"].dims == ("snapshot", "sample", "site", "input")
+    for name in ("cost", "distance", "accuracy", "residual", "sweeps", "unconverged", "bias_amplitude", "bias_phase", "phase"):
+        assert np.isfinite(tree[name].values).all(), name
+    assert {"x", "y", "layer", "channel", "role", "source", "target", "parameter", "length"} <= set(tree.coords)
+    assert {"seed", "version", "commit", "data_sha256", "training"} <= set(tree.attrs)
+    np.testing.assert_allclose(tree["coupling"][0], NET.init_parameters(0).couplings, rtol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", [xyep.Adam(0.05), xyep.SGD(0.1, momentum=0.5)])
+def test_first_step_follows_the_gradient(optimizer):
+    training = make_training(**SHORT | {"epochs": 1, "snapshots": (), "optimizer": optimizer, "final_states": 0})
+    run = Run(NET, XOR, training, seed=3)
+    before = run.arrays["theta"].copy()
+    run.advance()
+    from xyep.relaxation import random_phases
+
+    inputs = np.repeat(XOR.inputs, 3, axis=0)
+    start = np.concatenate([inputs, random_phases((12, NET.n_free), 3, 1, 0)], axis=1)
+    solver = training.solver
+    g = xyep.ep_gradient(NET, NET.unflatten(before), XOR.inputs, XOR.targets, initial=start, initial_states=3, method=solver)
+    step, gradient = run.arrays["theta"] - before, g.parameters.flatten()
+    expected = -0.05 * gradient / (np.abs(gradient) + 1e-8) if isinstance(optimizer, xyep.Adam) else -0.1 * gradient
+    np.testing.assert_allclose(step, expected, atol=1e-12)
+
+
+def test_seeds_differ_and_repeat():
+    first, again, other = (xyep.train(NET, XOR, seed=s, **SHORT) for s in (1, 1, 2))
+    np.testing.assert_array_equal(first["coupling"], again["coupling"])
+    assert not np.array_equal(first["coupling"], other["coupling"])
+
+
+def test_threads_do_not_matter(tmp_path):
+    task = xyep.load_task("digits")
+    net = xyep.layered([64, 10, 10])
+    options = {"epochs": 2, "batch_size": 500, "initial_states": 1, "snapshots": (2,), "responses": False, "final_states": 1}
+    solver = xyep.Fast(tol=1e-3, dtype="float32", max_sweeps=20)
+    for threads in (1, 2):
+        xyep.train(net, task, store=tmp_path / f"{threads}.zarr", threads=threads, solver=solver, **options)
+    assert_identical(tmp_path / "1.zarr", tmp_path / "2.zarr")
+    tree = xyep.read_tree(tmp_path / "1.zarr")
+    assert np.isfinite(tree["validation_accuracy"].values).all()
+
+
+KILLED = """
+import sys
+import xyep
+net = xyep.square_lattice((3, 3), shells=2, inputs=[(1, 0), (1, 2)], outputs=[(1, 1)])
+xyep.train(net, xyep.load_task("xor"), epochs=3000, snapshots=(0, 1000, 3000), record_every=100, final_states=10,
+           store=sys.argv[1], threads=int(sys.argv[2]), checkpoint_every=100)
+"""
+
+
+def test_killed_run_resumes_to_the_same_bytes(tmp_path):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def start(name, threads):
+        return subprocess.Popen([sys.executable, "-c", KILLED, tmp_path / name, threads], env=environment)
+
+    assert start("whole.zarr", "1").wait() == 0
+    process = start("killed.zarr", "2")
+    state = partial_folder(tmp_path / "killed.zarr") / "run.npz"
+    deadline = time.monotonic() + 120
+    while not (state.is_file() and np.load(state)["done"] >= 300) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert np.load(state)["done"] < 3000, "the run ended before it could be killed"
+    assert start("killed.zarr", "2").wait() == 0
+    assert_identical(tmp_path / "whole.zarr", tmp_path / "killed.zarr")
+    assert not partial_folder(tmp_path / "killed.zarr").exists()
+
+
+def test_run_stopped_at_any_epoch_is_the_same():
+    training = make_training(**SHORT)
+    whole = Run(NET, XOR, training, seed=0)
+    whole.advance()
+    for stop in (0, 1, 5, 11):
+        first, second = (Run(NET, XOR, training, seed=0) for _ in range(2))
+        first.advance(stop)
+        second.restore(first.arrays)
+        second.advance()
+        for name, values in whole.arrays.items():
+            np.testing.assert_array_equal(second.arrays[name], values, err_msg=name)
+
+
+def test_finished_store_is_returned_unchanged(tmp_path):
+    store = tmp_path / "run.zarr"
+    first = xyep.train(NET, XOR, store=store, **SHORT)
+    stamps = {f: (store / f).stat().st_mtime_ns for f in files(store)}
+    again = xyep.train(NET, XOR, store=store, **SHORT)
+    assert stamps == {f: (store / f).stat().st_mtime_ns for f in files(store)}
+    np.testing.assert_array_equal(first["coupling"], again["coupling"])
+
+
+def test_foreign_stores_are_refused_and_left_alone(tmp_path):
+    store = tmp_path / "run.zarr"
+    xyep.train(NET, XOR, store=store, **SHORT)
+    before = {f: (store / f).read_bytes() for f in files(store)}
+    for change in ({"seed": 5}, {"beta": 0.2}, {"epochs": 13}):
+        with pytest.raises(xyep.StoreError, match="store: .* holds another run"):
+            xyep.train(NET, XOR, store=store, **SHORT | change)
+    assert before == {f: (store / f).read_bytes() for f in files(store)}
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "important.txt").write_text("keep me")
+    with pytest.raises(xyep.StoreError, match="store: .* is not a store of xyep"):
+        xyep.train(NET, XOR, store=tmp_path / "notes", **SHORT)
+    assert (tmp_path / "notes" / "important.txt").read_text() == "keep me"
+    with pytest.raises(xyep.StoreError, match="store: cannot write"):
+        xyep.train(NET, XOR, store=tmp_path / "notes" / "important.txt" / "run.zarr", **SHORT)
+
+
+def test_ensemble_resumes_and_does_not_depend_on_workers(tmp_path, monkeypatch):
+    training = make_training(**SHORT)
+    cases = {"a": xyep.Case(NET, XOR, training, (0, 1, 2)), "b": xyep.Case(xyep.all_to_all(5), XOR, training, (4,))}
+    one = xyep.train_ensemble(cases, workers=1, scheduler="threads")
+    two = xyep.train_ensemble(cases, workers=2, scheduler="threads", store=tmp_path / "e.zarr")
+    assert one.identical(two)
+    assert one["a"]["coupling"].dims == ("seed", "snapshot", "coupling") and one["a"].sizes["seed"] == 3
+    (partial_folder(tmp_path / "e.zarr") / "a" / "1.npz").unlink()
+    calls = []
+    import xyep.ensembles as ensembles
+
+    real = ensembles._run
+    monkeypatch.setattr(ensembles, "_run", lambda case, seed: calls.append(seed) or real(case, seed))
+    assert xyep.train_ensemble(cases, workers=1, scheduler="threads", store=tmp_path / "e.zarr").identical(one)
+    assert calls == [1]
+
+
+def test_failed_run_is_an_error_and_keeps_the_others(tmp_path, monkeypatch):
+    import xyep.ensembles as ensembles
+
+    real = ensembles._run
+
+    calls = []
+
+    def fail(case, seed):
+        calls.append(seed)
+        if len(calls) == 2:
+            raise FloatingPointError("the second run diverged")
+        return real(case, seed)
+
+    monkeypatch.setattr(ensembles, "_run", fail)
+    cases = {"a": xyep.Case(NET, XOR, make_training(**SHORT), (0, 1, 2))}
+    with pytest.raises(FloatingPointError, match="second run"):
+        xyep.train_ensemble(cases, workers=1, scheduler="threads", store=tmp_path / "e.zarr")
+    assert [f.stem for f in (partial_folder(tmp_path / "e.zarr") / "a").iterdir()] == [str(calls[0])]
+
+
+def test_processes_agree_with_threads():
+    cases = {"a": xyep.Case(NET, XOR, make_training(**SHORT), (0, 1))}
+    assert xyep.train_ensemble(cases, workers=2).identical(xyep.train_ensemble(cases, workers=1, scheduler="threads"))
+
+
+def test_tree_roundtrip(tmp_path):
+    tree = xyep.train(NET, XOR, **SHORT)
+    xyep.write_tree(tree, tmp_path / "t.zarr")
+    assert xyep.read_tree(tmp_path / "t.zarr").identical(tree)
+    with pytest.raises(xyep.StoreError, match="store"):
+        xyep.read_tree(tmp_path / "nothing.zarr")
