@@ -26,11 +26,11 @@
 
 # %% tags=["parameters"]
 profile = "paper"  # smoke, quick or paper: where results and figures go
-workers = None  # not used here
+workers = None  # threads; None for one a core. Results do not depend on it
 scheduler = None  # not used here
 betas = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]
 seeds = 20  # random networks of each kind
-initial_states = 500  # of each network whose equilibria are counted
+initial_states = 300  # of each network whose equilibria are counted
 sizes = [3, 5, 7, 11]  # of square lattices whose equilibria are counted
 
 # %%
@@ -74,7 +74,7 @@ nodes["gradient_error"] = studies.gradient_errors(studies.sample_networks(), tas
 # %%
 networks = {f"all_to_all_{n * n}": xyep.all_to_all(n * n) for n in sizes}
 networks |= {f"square_{n}x{n}_shells{s}": xyep.xor_lattice(n, s) for s in (1, 4) for n in sizes}
-nodes["equilibria"] = studies.equilibria(networks, task, initial_states=initial_states, seeds=max(2, seeds // 4))
+nodes["equilibria"] = studies.equilibria(networks, task, initial_states=initial_states, seeds=max(2, seeds // 4), threads=workers)
 tree = studies.finish(nodes, paths.results(profile, notebook), parameters, started)
 
 # %% [markdown]

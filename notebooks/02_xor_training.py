@@ -35,7 +35,7 @@ lattice_sizes = [3, 5, 7]
 shells = [1, 2, 3, 4]
 map_sizes = [5, 7, 9, 11]
 map_distances = [1, 2, 3, 4, 6, 8, 10]
-map_seeds = 20
+map_seeds = 16
 compare_seeds = 40
 compare_epochs = 300
 
@@ -70,6 +70,9 @@ training = make_training(
     initial_states=initial_states,
     beta=beta,
     record_every=max(1, epochs // 100),
+    snapshots=(epochs,),
+    responses=False,  # notebook 03 looks at them
+    probe_samples=4,
 )
 
 # %% [markdown]

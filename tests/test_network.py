@@ -245,6 +245,16 @@ def test_networks_travel_between_processes(net):
         np.testing.assert_array_equal(other.init_parameters(1).flatten(), net.init_parameters(1).flatten())
 
 
+def test_all_that_a_network_knows_travels():
+    """Renumbered sites, a site without couplings, and every keyword different at each site."""
+    each = np.arange(6)
+    keywords = {"layer": each, "channel": each[::-1], "bias_scale": each / 2, "positions": np.random.default_rng(0).normal(size=(6, 3))}
+    net = Network([(4, 0), (1, 4), (3, 1)], [3, 0], [1], tying=[0, 1, 0], n_sites=6, lengths=[3, 1, 2], coupling_scale=[2, 3], **keywords)
+    other = pickle.loads(pickle.dumps(net))
+    for name, value in vars(net).items():
+        np.testing.assert_array_equal(getattr(other, name), value, err_msg=name)
+
+
 def test_the_digest_tells_networks_apart():
     base = {"edges": [(0, 1), (1, 2), (2, 3)], "inputs": [0], "outputs": [3]}
     other = [{}, {"edges": [(0, 1), (1, 2), (1, 3)]}, {"inputs": []}, {"outputs": [2]}, {"tying": [0, 0, 1]}, {"bias_scale": 0.5}]

@@ -56,7 +56,7 @@ def attributes(net, task, training, seed=None):
 def run_dataset(run):
     """The recorded arrays of a `Run` as a Dataset; epochs not yet reached are NaN."""
     net, training, a = run.net, run.training, run.arrays
-    coords = {"epoch": training.recorded} | net.site_coords()
+    coords = {"epoch": training.recorded}
     variables = {name: ("epoch", a[name].astype(np.float32)) for name in HISTORY if name[:5] != "valid" or run.validation is not None}
     if training.final_states:
         variables |= {name: ((), a[name]) for name in FINAL}
@@ -64,7 +64,7 @@ def run_dataset(run):
         shots = len(training.snapshots)
         parts = [net.unflatten(theta) for theta in a["snapshot_theta"]]
         samples = np.arange(run.n_probes)
-        coords |= net.coupling_coords() | {"snapshot": list(training.snapshots), "input": net.inputs}
+        coords |= net.site_coords() | net.coupling_coords() | {"snapshot": list(training.snapshots), "input": net.inputs}
         coords |= {"pattern": ("sample", samples // training.probe_states), "initial_state": ("sample", samples % training.probe_states)}
         stack = {
             "coupling": ("coupling", [p.couplings[net.parameter] for p in parts]),

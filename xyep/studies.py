@@ -1,5 +1,6 @@
 """The studies of the notebooks: what is run and measured, as DataTrees."""
 
+import os
 import time
 
 import numpy as np
@@ -101,7 +102,7 @@ def group_states(phases, tolerance=1e-3):
     return group
 
 
-def equilibria(networks, task, *, initial_states, seeds, pattern=1, tol=1e-8, flow=True):
+def equilibria(networks, task, *, initial_states, seeds, pattern=1, tol=1e-8, flow=True, threads=None):
     """Stable equilibria that random initial states reach, with `fast` and with `gradient_flow` from the same initial states.
 
     For each network, method and seed: the number of distinct equilibria found, the probability that two initial states reach the
@@ -109,6 +110,7 @@ def equilibria(networks, task, *, initial_states, seeds, pattern=1, tol=1e-8, fl
     states whose equilibrium the other method found too.
     """
     methods = ("fast", "gradient_flow") if flow else ("fast",)
+    threads = threads or os.cpu_count()
     shape = (len(networks), seeds, len(methods))
     found, same, eigenvalue, common, unconverged = (np.full(shape, np.nan) for _ in range(5))
     excess = np.empty((*shape, initial_states))
@@ -117,7 +119,7 @@ def equilibria(networks, task, *, initial_states, seeds, pattern=1, tol=1e-8, fl
     for n, net in enumerate(networks.values()):
         for seed in range(seeds):
             p = net.init_parameters(seed)
-            states = [relax(net, p, inputs, seed=seed, method=method, tol=tol, warn=False) for method in methods]
+            states = [relax(net, p, inputs, seed=seed, method=method, tol=tol, threads=threads, warn=False) for method in methods]
             group = group_states(np.concatenate([eq.phases for eq in states])).reshape(len(methods), -1)
             energies = np.array([energy(net, p, eq.phases) for eq in states])
             agree[n, seed] = np.mean(group[0] == group[-1])
@@ -166,6 +168,7 @@ def xor_ensembles(networks, training, seeds, **keywords):
 def success_map(sizes, shells, distances, training, seeds, **keywords):
     """Solved share over lattice size × shells × distance × seed; NaN where the lattice is too small for the distance."""
     task, cases = load_task("xor"), {}
+    training = make_training(training, snapshots=())
     for size in sizes:
         for s in shells:
             for d in distances:

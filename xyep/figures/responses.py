@@ -6,7 +6,7 @@ from matplotlib.colors import LogNorm, Normalize
 
 from ..responses import affected
 from ..studies import by_distance, response_size
-from .style import COLORS, DIVERGING, PAGE, SEQUENTIAL, label, letters, subplots
+from .style import COLORS, in_order, DIVERGING, PAGE, SEQUENTIAL, label, letters, subplots
 
 SOLVED = 0.95
 FRACTION = 0.1  # of the largest response, above which a site belongs to the affected region
@@ -90,7 +90,7 @@ def maps_failure(tree):
 
 
 def _largest(tree):
-    nodes = {name: node.to_dataset() for name, node in tree.items()}
+    nodes = {name: tree[name].to_dataset() for name in in_order(tree)}
     distances = sorted({ds.attrs["input_distance"] for ds in nodes.values()})
     return nodes, distances
 

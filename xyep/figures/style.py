@@ -1,5 +1,7 @@
 """One visual language: sizes, colours and file formats of all figures."""
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
@@ -54,13 +56,30 @@ def architecture(name):
 
 
 def label(name):
-    """A network's name for people: ``square_7x7_shells4_near`` → "7×7, 4 shells"."""
+    """A network's name for people: ``near_square_7x7_shells4`` → "7×7, 4 shells"."""
     kind = architecture(name)
     if kind == "all_to_all":
         return f"all-to-all, {name.split('_')[3]} sites"
     if kind == "layered":
         return f"layered {name.split('_')[1]}"
-    return f"{name.split('_')[1].replace('x', '×')}, {kind} shell{'s' * (kind > 1)}"
+    return f"{lattice_size(name)}×{lattice_size(name)}, {shells(kind)}"
+
+
+def shells(n):
+    return f"{n} shell{'s' * (n > 1)}"
+
+
+def lattice_size(name):
+    """Sites along the edge of a named square lattice, 0 for other networks."""
+    found = re.search(r"_(\d+)x\d+_", name)
+    return int(found[1]) if found else 0
+
+
+def in_order(names):
+    """Names of networks sorted by placement, size and shells, dense ones first; Zarr lists them in any order."""
+    place = {"near": 1, "far": 2}
+    number = re.compile(r"\d+")
+    return sorted(names, key=lambda n: (place.get(n.partition("_")[0], 0), [int(x) for x in number.findall(n)], n))
 
 
 def letters(axes, x=-0.02, y=1.03):
@@ -72,7 +91,8 @@ def wilson(successes, n, z=1.96):
     """95 % Wilson interval of a success probability."""
     p = successes / n
     middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
+    low, high = (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
+    return min(low, p), max(high, p)  # they meet p at 0 and n, but for rounding
 
 
 def heatmap(axis, table, **keywords):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .style import COLORS, COLUMN, architecture, heatmap, label, letters, subplots, wilson
+from .style import COLORS, COLUMN, architecture, heatmap, in_order, label, lattice_size, letters, shells, subplots, wilson
 
 SOLVED = 0.95
 
@@ -13,7 +13,7 @@ def _share(ds):
 
 
 def _ensembles(tree):
-    return {name: node.to_dataset() for name, node in tree.items() if "cost" in node}
+    return {name: tree[name].to_dataset() for name in in_order(tree) if "cost" in tree[name]}
 
 
 def _curve(axis, ds, color, text, style="-"):
@@ -27,25 +27,24 @@ def _curve(axis, ds, color, text, style="-"):
 def learning_curves(tree):
     """Distance over epochs, medians and quartiles over seeds."""
     nodes = _ensembles(tree)
-    sizes = sorted({n.split("_")[2] for n in nodes if n.startswith("near")}, key=lambda t: int(t.split("x")[0]))
-    size = sizes[-1]
+    size = max(map(lattice_size, nodes))
     figure, axes = subplots(1, 3, sharey=True, height=2.5)
     for name, ds in nodes.items():
         if "square" not in name:
             _curve(axes[0], ds, COLORS[architecture(name)], label(name), "--" if name == "all_to_all_6" else "-")
-        elif size in name:
-            shells = architecture(name)
-            _curve(axes[1 + name.startswith("far")], ds, COLORS[shells], f"{shells} shell{'s' * (shells > 1)}")
-    text = size.replace("x", "×")
+        elif lattice_size(name) == size:
+            kind = architecture(name)
+            _curve(axes[1 + name.startswith("far")], ds, COLORS[kind], shells(kind))
+    text = f"{size}×{size}"
     for axis, title in zip(axes, ("all-to-all and layered", f"{text} lattice, inputs beside output", f"{text} lattice, inputs far")):
-        axis.set(xscale="log", xlabel="epoch", title=title, ylim=(0, 1.02))
+        axis.set(xscale="log", xlabel="epoch", title=title, ylim=(0, 0.85))
         axis.axhline(0.5, color="0.7", lw=0.6, zorder=0)
-        axis.legend(loc="lower left")
+        axis.legend(loc="upper right")
     axes[0].set_ylabel("distance $D$ (median, quartiles)")
     letters(axes)
     n = next(iter(nodes.values())).sizes["seed"]
-    near = ", ".join(f"{_share(nodes[k])[0]} ({architecture(k)})" for k in nodes if k.startswith("near") and size in k)
-    far = ", ".join(f"{_share(nodes[k])[0]} ({architecture(k)})" for k in nodes if k.startswith("far") and size in k)
+    near = ", ".join(f"{_share(nodes[k])[0]} ({architecture(k)})" for k in nodes if k.startswith("near") and lattice_size(k) == size)
+    far = ", ".join(f"{_share(nodes[k])[0]} ({architecture(k)})" for k in nodes if k.startswith("far") and lattice_size(k) == size)
     dense = ", ".join(f"{label(k)} {_share(d)[0]}" for k, d in nodes.items() if "square" not in k)
     caption = (
         f"Cost of XOR over training: distance D = ½(1 − cos(φ_o − t)), medians and quartiles of {n} seeds; the grey line is the answer "
@@ -59,7 +58,7 @@ def success_bars(tree):
     """Success probability of every ensemble with 95 % intervals."""
     nodes = _ensembles(tree)
     dense = [n for n in nodes if "square" not in n]
-    sizes = sorted({int(n.split("_")[2].split("x")[0]) for n in nodes if "square" in n})
+    sizes = sorted({lattice_size(n) for n in nodes if "square" in n})
     figure, axes = subplots(1, 3, sharey=True, height=2.3, gridspec_kw={"width_ratios": [0.7, 1, 1]})
     for x, name in enumerate(dense):
         k, n = _share(nodes[name])
@@ -72,25 +71,25 @@ def success_bars(tree):
         for name, ds in nodes.items():
             if not name.startswith(f"{place}_"):
                 continue
-            shells, size = architecture(name), int(name.split("_")[2].split("x")[0])
+            kind, size = architecture(name), lattice_size(name)
             k, n = _share(ds)
             low, high = wilson(k, n)
-            x = sizes.index(size) + 0.12 * (shells - 2.5)
-            text = f"{shells} shell{'s' * (shells > 1)}" if size == sizes[0] else None
-            axis.errorbar(x, k / n, [[k / n - low], [high - k / n]], fmt="o", color=COLORS[shells], capsize=2, label=text)
-            best[place, size, shells] = f"{k}/{n}"
+            x = sizes.index(size) + 0.12 * (kind - 2.5)
+            text = shells(kind) if size == sizes[0] else None
+            axis.errorbar(x, k / n, [[k / n - low], [high - k / n]], fmt="o", color=COLORS[kind], capsize=2, label=text)
+            best[place, size, kind] = f"{k}/{n}"
         axis.set_xticks(range(len(sizes)), [f"{s}×{s}" for s in sizes])
         axis.set(xlabel="square lattice", title="inputs beside the output" if place == "near" else "inputs in the far corners")
     axes[2].legend(loc="upper right")
     axes[0].set(ylabel="probability of solving XOR", ylim=(-0.03, 1.05), title="dense networks")
     letters(axes)
     big = sizes[-1]
-    shells = sorted({key[2] for key in best})
+    kinds = sorted({key[2] for key in best})
     caption = (
         f"Probability that training solves XOR (all four patterns right from at least {SOLVED:.0%} of fresh initial states), with 95 % "
-        f"Wilson intervals over seeds. On the {big}×{big} lattice with the inputs beside the output {best['near', big, shells[0]]} solve "
-        f"it with {shells[0]} shell and {best['near', big, shells[-1]]} with {shells[-1]}; with the inputs far away "
-        f"{best['far', big, shells[0]]} and {best['far', big, shells[-1]]}."
+        f"Wilson intervals over seeds. On the {big}×{big} lattice with the inputs beside the output {best['near', big, kinds[0]]} solve "
+        f"it with {shells(kinds[0])} and {best['near', big, kinds[-1]]} with {shells(kinds[-1])}; with the inputs far away "
+        f"{best['far', big, kinds[0]]} and {best['far', big, kinds[-1]]}."
     )
     return figure, caption
 
@@ -129,13 +128,14 @@ def solver_comparison(tree):
     """Success probability of training with either method."""
     ds = tree["solver_comparison"].to_dataset()
     figure, axis = subplots(width=COLUMN, height=2.3)
-    names, differ, n = list(ds["network"].values), [], ds.sizes["seed"]
+    names, differ, counts, n = list(ds["network"].values), [], [], ds.sizes["seed"]
     for x, name in enumerate(names):
         intervals = []
         for method, shift in (("fast", -0.1), ("gradient_flow", 0.1)):
             k = int((ds["test_solved"].sel(solver=method, network=name) >= SOLVED).sum())
             low, high = wilson(k, n)
             intervals.append((low, high))
+            counts.append(k)
             text = method.replace("_", " ") if x == 0 else None
             axis.errorbar(x + shift, k / n, [[k / n - low], [high - k / n]], fmt="o", color=COLORS[method], capsize=2, label=text)
         if intervals[0][0] > intervals[1][1] or intervals[1][0] > intervals[0][1]:
@@ -143,13 +143,11 @@ def solver_comparison(tree):
     axis.set_xticks(range(len(names)), [label(k).replace(", ", "\n").replace("layered ", "layered\n") for k in names], fontsize=6)
     axis.set(ylabel="probability of solving XOR", ylim=(-0.03, 1.05), xlim=(-0.5, len(names) - 0.5))
     axis.legend()
-    finding = "Their intervals overlap for every network" if not differ else f"Their intervals do not overlap for {', '.join(differ)}"
-    epochs = ds.attrs["fast"]["epochs"]
+    pairs = ", ".join(f"{label(name)} {a} and {b}" for name, a, b in zip(names, counts[::2], counts[1::2]))
+    finding = "The intervals overlap for every network." if not differ else f"The intervals do not overlap for {', '.join(differ)}."
     caption = (
-        f"XOR trained for {epochs} epochs with the fast relaxation and with the gradient flow as the dynamics, {n} seeds each, 95 % "
-        f"Wilson intervals. {finding}: which of the minima a method prefers does not decide whether training succeeds."
-        if not differ
-        else f"XOR trained for {epochs} epochs with either dynamics, {n} seeds each, 95 % Wilson intervals. {finding}."
+        f"XOR trained for {ds.attrs['fast']['epochs']} epochs with the fast relaxation and with the gradient flow as the dynamics, with 95 % "
+        f"Wilson intervals. Seeds of {n} that solve it, with either: {pairs}. {finding}"
     )
     return figure, caption
 
