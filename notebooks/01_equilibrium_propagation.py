@@ -63,7 +63,7 @@ nodes["dynamics"] = studies.dynamics(net, net.init_parameters(seed=3), task)
 # estimator (β against 0) should miss it by O(β), the centred one (β against −β) by O(β²).
 
 # %%
-nodes["gradient_error"] = studies.gradient_errors(studies.sample_networks(), task, betas, seeds)
+nodes["gradient_error"] = studies.gradient_errors(studies.sample_networks(), betas, seeds)
 
 # %% [markdown]
 # ## 1.3 How many equilibria?
@@ -89,7 +89,7 @@ figures.show(notebook, "01_gradient_error", tree, profile)
 # %% [markdown]
 # The centred estimator is the one that all training below uses. It has one pitfall, which comes with the logarithmic cost: at −β an output
 # that is nearly opposite its target is drawn into the pole of the cost. The gradient stays finite there, but it is no longer the
-# derivative; this is the tail of the errors at large β.
+# derivative. The targets above are kept 1 rad from the free answers, so the figure shows the estimators and not the pole.
 
 # %%
 figures.show(notebook, "01_equilibria", tree, profile)

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm, Normalize
+from matplotlib.lines import Line2D
 
 from ..responses import affected
 from ..studies import by_distance, response_size
@@ -29,7 +30,10 @@ def lattice_map(axis, ds, values, norm, couplings=None, coupling_norm=None):
     for role, marker, size in (("hidden", "o", 18), ("input", "^", 34), ("output", "s", 30)):
         keep = ds["role"].values == role
         edge = {"edgecolors": "k", "linewidths": 0.3 if role == "hidden" else 0.9}
-        points = axis.scatter(x[keep], y[keep], size, values[keep], marker, cmap=SEQUENTIAL, norm=norm, zorder=2, **edge)
+        if role == "input":  # clamped: it does not respond
+            axis.scatter(x[keep], y[keep], size, "w", marker, zorder=2, **edge)
+        else:
+            points = axis.scatter(x[keep], y[keep], size, values[keep], marker, cmap=SEQUENTIAL, norm=norm, zorder=2, **edge)
     axis.set(aspect="equal", xticks=[], yticks=[])
     axis.spines[:].set_visible(False)
     axis.margins(0.08)
@@ -54,7 +58,7 @@ def _map_figure(tree, success):
     name, ds, k = _maps(tree, success)
     run = ds.isel(seed=k)
     shots = run["snapshot"].values[np.unique(np.linspace(0, run.sizes["snapshot"] - 1, 4).round().astype(int))]
-    nudge, felt = response_size(ds).isel(seed=k), run["pattern_response"]
+    nudge, felt = response_size(ds).isel(seed=k), run["pattern_response"].where(run["role"] != "input")
     figure, axes = subplots(2, len(shots), width=PAGE, height=3.9)
     scale = Normalize(-np.abs(run["coupling"]).max(), np.abs(run["coupling"]).max())
     nudge_norm = LogNorm(max(float(nudge.max()) * 1e-3, 1e-6), float(nudge.max()))
@@ -114,9 +118,9 @@ def decay(tree):
             ratio[d, shells] = far.median("seed")
         axis.set(xlabel="distance from output", title=f"inputs at distance {d}")
     axes[0].set_ylabel("rms nudge response (rad)")
-    axes[0].plot([], [], "k:", label="before")
-    axes[0].plot([], [], "k-", label="after training")
-    axes[0].legend(fontsize=6)
+    axes[0].legend(fontsize=6, loc="lower left")
+    styles = [Line2D([], [], color="k", ls=":", label="before"), Line2D([], [], color="k", label="after training")]
+    axes[1].legend(handles=styles, fontsize=6, loc="lower left")
     for axis in axes[1:-1]:
         axis.sharey(axes[0])
     d = distances[0]
@@ -157,14 +161,14 @@ def regions(tree):
             shots = parts[0]["snapshot"].values
             low, middle, high = (np.quantile(values, q, axis=0) for q in (0.25, 0.5, 0.75))
             axis.fill_between(shots + 1, low, high, color=COLORS[shells], alpha=0.12, lw=0)
-            axis.plot(shots + 1, middle, "o-", color=COLORS[shells], label=f"{shells} shell{'s' * (shells > 1)} ({len(values)} runs)")
+            axis.plot(shots + 1, middle, "o-", color=COLORS[shells], label=f"{shells} shell{'s' * (shells > 1)}")
             ends[kind, shells] = (middle[0], middle[-1], len(values))
         axis.set(xscale="log", xlabel="epoch + 1", title="runs that solve XOR" if kind else "runs that do not", ylim=(0, 1.02))
-        axis.legend(fontsize=6)
     axes[0].set_ylabel("affected share of the lattice")
+    axes[1].legend(*axes[bool(groups[False]) * 1].get_legend_handles_labels(), fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
     letters(axes)
     text = {
-        kind: ", ".join(f"{100 * a:.0f} → {100 * b:.0f} % ({s})" for (k, s), (a, b, n) in sorted(ends.items()) if k == kind) or "no run"
+        kind: ", ".join(f"{100 * a:.0f} → {100 * b:.0f} % ({s}; {n} runs)" for (k, s), (a, b, n) in sorted(ends.items()) if k == kind) or "no run"
         for kind in groups
     }
     caption = (

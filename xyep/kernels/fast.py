@@ -5,8 +5,8 @@ inputs. Visiting the free sites in turn, each is set to
 
     u_i ← normalise(ω F̂_i − (ω − 1) u_i),        1 ≤ ω = 1 + μ ≤ 2.
 
-The angle between u_i and F_i never grows, so the energy never rises; ω = 1 is the plain minimisation over φ_i, ω = 2 conserves the
-energy, and values between carry soft modes over the lattice as successive over-relaxation does. No sine or cosine is evaluated.
+The angle between u_i and F_i never grows, so the energy never rises; ω = 1 is the plain minimisation over φ_i, ω = 2 keeps
+the energy to leading order in the angle, and values between carry soft modes over the lattice as successive over-relaxation does. No sine or cosine is evaluated.
 
 A nudged output o feels the further field β f'(x) t_o, x = u_o · t_o, for the cost C = −Σ_o f(x). As f' depends on u_o the update is
 a fixed-point iteration, which near the cost's pole would oscillate: its slope −s is known, and dividing ω by 1 + s makes it a Newton step.
@@ -96,8 +96,10 @@ def relax_block(lanes, u, field, graph, weights, target, nudge, stopping, residu
     first_output = n_free - graph.outputs
     zero, one, tiny = splat(lanes, dtype(0)), splat(lanes, dtype(1)), splat(lanes, dtype(1e-30))
     tol, omega = splat(lanes, dtype(stopping.tol)), splat(lanes, dtype(stopping.omega))
-    alive, count = one, zero
-    for _ in range(stopping.max_sweeps):
+    budget = splat(lanes, dtype(stopping.max_sweeps))  # each lane's own, so that none depends on its company
+    count = zero
+    alive = where_greater(budget, count, one, zero)
+    while largest(alive) > 0.0:
         count = count + alive
         worst = zero
         for i in range(n_free):
@@ -122,12 +124,11 @@ def relax_block(lanes, u, field, graph, weights, target, nudge, stopping, residu
             move = square * alive
             store(where_greater(move, tiny, vx * scale, ux), u, (i, 0))
             store(where_greater(move, tiny, vy * scale, uy), u, (i, 1))
-        alive = where_greater(worst, tol, alive, zero)
+        alive = where_greater(budget, count, where_greater(worst, tol, alive, zero), zero)
         if largest(alive) == 0.0:
             # torques were read while their neighbours still moved: confirm at the final state
             alive = where_greater(_residual(lanes, u, field, graph, weights, target, nudge), tol, one, zero)
-            if largest(alive) == 0.0:
-                break
+            alive = where_greater(budget, count, alive, zero)
     store(_residual(lanes, u, field, graph, weights, target, nudge), residual, ())
     store(count, sweeps, ())
 
