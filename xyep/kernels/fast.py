@@ -5,8 +5,9 @@ inputs. Visiting the free sites in turn, each is set to
 
     u_i ← normalise(ω F̂_i − (ω − 1) u_i),        1 ≤ ω = 1 + μ ≤ 2.
 
-The angle between u_i and F_i never grows, so the energy never rises; ω = 1 is the plain minimisation over φ_i, ω = 2 keeps
-the energy to leading order in the angle, and values between carry soft modes over the lattice as successive over-relaxation does. No sine or cosine is evaluated.
+The angle between u_i and F_i never grows, so the energy never rises; ω = 1 is the plain minimisation over φ_i, ω = 2 keeps the energy
+to leading order in the angle, and values between carry soft modes over the lattice as successive over-relaxation does. No sine or
+cosine is evaluated.
 
 A nudged output o feels the further field β f'(x) t_o, x = u_o · t_o, for the cost C = −Σ_o f(x). As f' depends on u_o the update is
 a fixed-point iteration, which near the cost's pole would oscillate: its slope −s is known, and dividing ω by 1 + s makes it a Newton step.
