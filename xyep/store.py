@@ -197,7 +197,8 @@ def train(net, task, *, seed=0, store=None, parameters=None, threads=1, checkpoi
 
 
 def _tree(run, attrs):
-    return xr.DataTree(run_dataset(run).assign_attrs(attrs | {"epochs_done": run.done}), name=run.net.name)
+    # without a name, which a Zarr store cannot keep for its root
+    return xr.DataTree(run_dataset(run).assign_attrs(attrs | {"epochs_done": run.done}))
 
 
 def _checkpoint(run, store, attrs):

@@ -4,6 +4,9 @@ import numpy as np
 
 from .style import COLORS, COLUMN, MARKERS, architecture, label, letters, subplots
 
+#: Largest β at which the error still follows its leading power.
+FITTED = 0.1
+
 
 def dynamics(tree):
     """Phases relaxing to the free and on to the nudged equilibrium; energy over time and over sweeps."""
@@ -46,8 +49,8 @@ def gradient_error(tree):
             middle = ds["relative_error"].sel(network=name, estimator=estimator).median("seed").values
             text = label(name) if style == "-" else None
             axis.loglog(beta, middle, style, color=COLORS[kind], marker=MARKERS[kind], label=text)
-            small = beta <= 0.03
-            slopes.setdefault(estimator, []).append(np.polyfit(np.log(beta[small]), np.log(middle[small]), 1)[0])
+            x, y = np.log(beta[beta <= FITTED]), np.log(middle[beta <= FITTED])
+            slopes.setdefault(estimator, []).append(np.polyfit(x, y, 1)[0])
     axis.set(xlabel="nudging strength β", ylabel="relative error of the gradient")
     axis.plot([], [], "k-", label="centred")
     axis.plot([], [], "k--", label="one-sided")
@@ -55,7 +58,7 @@ def gradient_error(tree):
     text = {e: f"{min(s):.2f} to {max(s):.2f}" for e, s in slopes.items()}
     caption = (
         f"Relative error of the EP gradient against the exact gradient, medians over {ds.sizes['seed']} random networks each, with "
-        f"targets {ds.attrs['off_target']:g} rad from the free answers. For β ≤ 0.03 "
+        f"targets {ds.attrs['off_target']:g} rad from the free answers. For β ≤ {FITTED:g} "
         f"it falls with the power {text['centered']} of β for the centred and {text['one_sided']} for the one-sided estimator."
     )
     return figure, caption
@@ -83,7 +86,7 @@ def equilibria(tree):
     axes[2].set(xlabel="$E - E_{lowest}$ (coupling)", ylabel="share of initial states", ylim=(0, 1.02))
     axes[2].legend(loc="lower right")
     letters(axes)
-    n, top = ds.attrs["initial_states"], ds["network"].values[int(ds["equilibria"].sel(solver="fast").median("seed").argmax())]
+    n, top = ds.attrs["initial_states"], ds["network"].values[ds["equilibria"].sel(solver="fast").median("seed").values.argmax()]
     most = float(ds["equilibria"].sel(solver="fast", network=top).median("seed"))
     agree, worst = ds["agree"].median("seed"), float(ds["common"].min())
     mean = ds["excess_energy"].mean(["initial_state", "seed"]).sum("network")

@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 
 from ..responses import affected
 from ..studies import by_distance, response_size
-from .style import COLORS, in_order, DIVERGING, PAGE, SEQUENTIAL, label, letters, subplots
+from .style import COLORS, DIVERGING, PAGE, SEQUENTIAL, in_order, label, letters, subplots
 
 SOLVED = 0.95
 FRACTION = 0.1  # of the largest response, above which a site belongs to the affected region
@@ -31,9 +31,9 @@ def lattice_map(axis, ds, values, norm, couplings=None, coupling_norm=None):
         keep = ds["role"].values == role
         edge = {"edgecolors": "k", "linewidths": 0.3 if role == "hidden" else 0.9}
         if role == "input":  # clamped: it does not respond
-            axis.scatter(x[keep], y[keep], size, "w", marker, zorder=2, **edge)
+            axis.scatter(x[keep], y[keep], size, "w", marker=marker, zorder=2, **edge)
         else:
-            points = axis.scatter(x[keep], y[keep], size, values[keep], marker, cmap=SEQUENTIAL, norm=norm, zorder=2, **edge)
+            points = axis.scatter(x[keep], y[keep], size, values[keep], marker=marker, cmap=SEQUENTIAL, norm=norm, zorder=2, **edge)
     axis.set(aspect="equal", xticks=[], yticks=[])
     axis.spines[:].set_visible(False)
     axis.margins(0.08)
@@ -48,7 +48,7 @@ def _maps(tree, success):
         solved = _solved(ds)
         if solved.any() and not solved.all():
             best = max(best or (-1, ""), (ds.attrs["input_distance"] * 10 + ds.attrs["shells"], name))
-    name = best[1] if best else next(iter(tree))
+    name = best[1] if best else in_order(tree)[0]
     ds = tree[name].to_dataset()
     chosen = np.flatnonzero(_solved(ds) == success)
     return name, ds, int(chosen[0]) if len(chosen) else 0
