@@ -161,13 +161,16 @@ def test_numbering_holds_everywhere(net):
     # the rows that the kernels work on hold each coupling of a free site, with its parameter
     graph, n = net.graph, net.n_inputs
     rows = {}
-    for i in range(net.n_free):
-        for k in range(graph.indptr[i], graph.indptr[i + 1]):
-            rows[i + n, int(graph.indices[k]) + n] = graph.parameter[k]
-        for k in range(graph.input_indptr[i], graph.input_indptr[i + 1]):
-            rows[i + n, int(graph.input_indices[k])] = graph.input_parameter[k]
-        upper = graph.indices[graph.upper[i] : graph.indptr[i + 1]]
-        assert (upper > i).all() and (graph.indices[graph.indptr[i] : graph.upper[i]] < i).all()
+    for part, first in ((graph.free, n), (graph.clamped, 0)):
+        assert part.site[0] == 0 and part.site[-1] == net.n_free and set(np.diff(part.site)) <= {1, 2}
+        for r in range(len(part.middle)):
+            i, j = np.arange(part.site[r], part.site[r + 1]), part.indices[part.first[r] : part.first[r + 1]]
+            parameters = part.parameter[part.weight[r] : part.weight[r + 1]].reshape(len(j), len(i))
+            rows |= {(int(a) + n, int(b) + first): parameters[k, s] for s, a in enumerate(i) for k, b in enumerate(j)}
+            if part is graph.free:
+                assert not np.isin(i, j).any() and len(set((i >= net.n_free - net.n_outputs).tolist())) == 1
+                upper = np.arange(part.first[r], part.first[r + 1]) < part.middle[r]
+                np.testing.assert_array_equal(upper, j > i[0])
     wanted = {(int(a), int(b)): c for e, c in zip(net.edges, net.parameter) for a, b in (e, e[::-1]) if a >= n}
     assert rows == wanted
 

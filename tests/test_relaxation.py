@@ -48,7 +48,7 @@ def test_sweeps_one_by_one_are_sweeps_at_once(case, mu):
     for _ in range(3):
         phases = relax(case.net, case.parameters, case.inputs, initial=phases, max_sweeps=1, **keywords).phases
     at_once = relax(case.net, case.parameters, case.inputs, initial=start, max_sweeps=3, **keywords)
-    assert (at_once.iterations == 3).all()
+    assert ((at_once.iterations == 3) | (at_once.residual == 0)).all()
     np.testing.assert_allclose(angle(phases, at_once.phases), 0, atol=1e-10)
 
 
@@ -56,7 +56,7 @@ def test_sweeps_one_by_one_are_sweeps_at_once(case, mu):
 @settings(max_examples=100)
 @given(cases(), MU)
 def test_a_sweep_is_what_it_is_said_to_be(case, mu):
-    """Against u ← normalise((1 + μ) F̂ − μ u), site by site in complex numbers, with the field from a full matrix."""
+    """Against u ← normalise(F − k (F·u)₊ u), k = μ/(1 + μ), site by site in complex numbers, with the field from a full matrix."""
     net, p, start = case.net, case.parameters, case.initial()
     found = relax(net, p, case.inputs, initial=start, over_relaxation=mu, max_sweeps=1, tol=0.0).phases
     J = np.zeros((net.n_sites,) * 2)
@@ -64,8 +64,7 @@ def test_a_sweep_is_what_it_is_said_to_be(case, mu):
     u, well_defined = np.exp(1j * start), np.full(len(start), True)
     for i in range(net.n_inputs, net.n_sites):
         field = u @ J[i] + p.bias_amplitude[i] * np.exp(1j * p.bias_phase[i])
-        well_defined &= np.abs(field) > 1e-6
-        new = (1 + mu) * field / np.maximum(np.abs(field), 1e-300) - mu * u[:, i]
+        new = field - mu / (1 + mu) * np.maximum((field * np.conj(u[:, i])).real, 0) * u[:, i]
         well_defined &= np.abs(new) > 1e-6
         u[:, i] = new / np.maximum(np.abs(new), 1e-300)
     np.testing.assert_allclose(angle(found, np.angle(u))[well_defined], 0, atol=1e-7)

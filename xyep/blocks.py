@@ -7,45 +7,67 @@ import numpy as np
 
 from .kernels.simd import Lanes
 
-#: Lanes of a block. Wide enough to hide the latency of a multiply-add, narrow enough for the accumulators to stay in registers.
-WIDTHS = {np.dtype(np.float32): (32, 64), np.dtype(np.float64): (16,)}
+#: Bytes of a cache line, the smallest vector of lanes.
+LINE = 64
+#: Lanes whose contributions to a gradient are added up within the kernel.
+UNIT = 64
+
+
+def aligned(shape, dtype):
+    """Empty array that begins on a cache line, so that none of its vectors straddles two."""
+    n = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    memory = np.empty(n + LINE, np.uint8)
+    first = -memory.ctypes.data % LINE
+    return memory[first : first + n].view(dtype).reshape(shape)
 
 
 class Layout:
-    """How `n_samples` samples lie in blocks; the last block is filled up with copies of the first sample, masked out of all sums."""
+    """How `n_samples` samples of a network lie in blocks; the last block is filled up with copies of the last sample.
 
-    def __init__(self, n_samples, dtype):
+    A block is one cache line of lanes wide where sites are visited in pairs or one line holds all samples, else two. ``mask`` is 0
+    in the lanes filled up. ``units`` are ranges of blocks that one thread takes at a time; they depend on the number of samples only.
+    """
+
+    def __init__(self, net, n_samples, dtype):
         self.n_samples, self.dtype = n_samples, np.dtype(dtype)
-        widths = WIDTHS[self.dtype]
-        self.width = next((w for w in widths if n_samples <= w), widths[-1])
+        line = LINE // self.dtype.itemsize
+        self.width = line if n_samples <= line or net.paired else 2 * line
         self.n_blocks = -(-n_samples // self.width)
         self.lanes = Lanes(self.width)
-        sample = np.arange(self.n_blocks * self.width)
-        self._sample = np.where(sample < n_samples, sample, 0)
-        self.mask = (sample < n_samples).astype(self.dtype).reshape(self.n_blocks, self.width)
+        n_units = min(LINE, -(-self.n_blocks * self.width // UNIT))
+        n_units += n_units % 2 and self.n_blocks > n_units  # even, for two threads
+        cuts = np.linspace(0, self.n_blocks, n_units + 1).round().astype(int)
+        self.units = [(int(a), int(b)) for a, b in zip(cuts, cuts[1:])]
+        self.mask = (np.arange(self.n_blocks * self.width) < n_samples).astype(self.dtype).reshape(self.n_blocks, self.width)
 
-    def pack(self, phases):
-        """(sample, site) phases → (block, site, 2, lane) unit vectors."""
-        if len(phases) < len(self._sample):
-            phases = phases[self._sample]
-        phases = phases.reshape(self.n_blocks, self.width, -1).transpose(0, 2, 1).astype(self.dtype)
-        u = np.empty((*phases.shape[:2], 2, self.width), self.dtype)
-        np.cos(phases, out=u[:, :, 0])
-        np.sin(phases, out=u[:, :, 1])
-        return u
+    def empty(self, sites):
+        """Memory for unit vectors, (block, site, 2, lane)."""
+        return aligned((self.n_blocks, sites, 2, self.width), self.dtype)
+
+    def samples(self, blocks):
+        """Numbers of the samples in a range of blocks."""
+        sample = np.arange(blocks[0] * self.width, blocks[1] * self.width)
+        return np.minimum(sample, self.n_samples - 1)
+
+    def pack(self, phases, out, blocks):
+        """Unit vectors of (sample, site) phases, which are those of the blocks only, into these blocks of `out`."""
+        phases = phases.astype(self.dtype).reshape(blocks[1] - blocks[0], self.width, -1)
+        np.cos(phases.transpose(0, 2, 1), out=out[blocks[0] : blocks[1], :, 0])
+        np.sin(phases.transpose(0, 2, 1), out=out[blocks[0] : blocks[1], :, 1])
 
     def unpack(self, u):
-        """(block, site, 2, lane) unit vectors → (sample, site) phases in (−π, π], float64."""
-        phases = np.arctan2(u[:, :, 1], u[:, :, 0], dtype=np.float64 if self.dtype == np.float64 else np.float32)
+        """(block, site, 2, lane) unit vectors → (sample, site) phases in (−π, π], float64; NaN where an overflow has left none."""
+        x, y = u[:, :, 0], u[:, :, 1]
+        phases = np.arctan2(y, x)
+        phases[x * x + y * y < 0.5] = np.nan
         return phases.transpose(0, 2, 1).reshape(self.n_blocks * self.width, -1)[: self.n_samples].astype(np.float64)
 
     def spread(self, values):
         """(sample,) → (block, lane)"""
-        return np.asarray(values)[self._sample].reshape(self.n_blocks, self.width)
+        return np.asarray(values)[self.samples((0, self.n_blocks))].reshape(self.n_blocks, self.width)
 
     def per_sample(self, values):
-        """(block, …, lane) → (…, sample)"""
-        values = np.moveaxis(values, 0, -2)
+        """(…, block, lane) → (…, sample)"""
         return values.reshape(*values.shape[:-2], -1)[..., : self.n_samples]
 
 
@@ -54,14 +76,14 @@ def _pool(threads):
     return ThreadPoolExecutor(threads, thread_name_prefix="xyep")
 
 
-def spread(call, n, threads):
-    """``call((start, stop))`` over ranges that cover ``range(n)``; results must be written to disjoint places.
+def over_threads(call, ranges, threads):
+    """Call `call` with each range; results must be written to disjoint places.
 
     Kernels release the GIL, so plain threads run them side by side; unlike Numba's own threading layers they may be nested in dask's.
     """
-    threads = min(threads, n)
+    threads = min(threads, len(ranges))
     if threads <= 1:
-        call((0, n))
-        return
-    cuts = np.linspace(0, n, min(n, 4 * threads) + 1).astype(int)
-    list(_pool(threads).map(call, [(int(a), int(b)) for a, b in zip(cuts, cuts[1:])]))
+        for part in ranges:
+            call(part)
+    else:
+        list(_pool(threads).map(call, ranges))

@@ -16,8 +16,8 @@ from scipy.sparse import coo_array, csc_array
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
-from .blocks import Layout, spread
-from .checks import check_array, check_choice, check_integer, check_number
+from .blocks import Layout, over_threads
+from .checks import check_choice, check_integer, check_number
 from .cost import as_cost, distance
 from .energy import hessian
 from .kernels.fast import Nudge, contrast_blocks, gradient_blocks
@@ -26,10 +26,11 @@ from .relaxation import (
     Fast,
     NotConvergedWarning,
     as_solver,
+    as_start,
     bias_field,
     check_inputs,
     check_targets,
-    random_phases,
+    pack_start,
     relax,
 )
 
@@ -69,32 +70,37 @@ class Gradient:
 
 
 class EPGradient:
-    """The EP gradient of one batch; what does not change from epoch to epoch is prepared once.
+    """The EP gradient of batches of one size; memory is kept from batch to batch.
 
-    Call it with parameters and initial phases (sample × initial state, free site).
+    ``load`` inputs and targets (again where they change), then call it with parameters and a start (see `pack_start`).
     """
 
-    def __init__(self, net, inputs, targets, *, beta, estimator, cost, solver, nudged_solver, threads):
-        self.net, self.inputs, self.targets = net, inputs, targets
+    def __init__(self, net, n_samples, *, beta, estimator, cost, solver, nudged_solver, threads):
+        self.net, self.n_samples = net, n_samples
         self.cost, self.solver, self.nudged_solver, self.threads = cost, solver, nudged_solver, threads
         self.betas = tuple(beta * sign for sign in ESTIMATORS[estimator])
-        self.layout = layout = Layout(len(inputs), getattr(solver, "dtype", "float64"))
-        self._clamped, self._target = layout.pack(inputs), layout.pack(targets)
+        self.layout = layout = Layout(net, n_samples, getattr(solver, "dtype", "float64"))
+        self.u, self._clamped, self._target = (layout.empty(sites) for sites in (net.n_free, net.n_inputs, net.n_outputs))
         self._nudges = tuple(Nudge(b, cost.sharpness) for b in (0.0, *self.betas))
-        self._coupling_sum = np.zeros((layout.n_blocks, net.n_parameters))
-        self._site_sum = np.zeros((layout.n_blocks, net.n_free, 2))
-        self.residual, self.iterations = np.zeros((2, layout.n_blocks, 3, layout.width), layout.dtype)
-        self.u = None
+        self._coupling_sum = np.empty((len(layout.units), net.n_parameters))
+        self._site_sum = np.empty((len(layout.units), net.n_free, 2))
+        self.residual, self.iterations = np.zeros((2, 3, layout.n_blocks, layout.width), layout.dtype)
+        self._unit = {unit: number for number, unit in enumerate(layout.units)}
+        self._packed = False
 
-    def __call__(self, parameters, initial):
+    def load(self, inputs, targets):
+        """(sample, input) and (sample, output) phases of the next batch."""
+        self.inputs, self.targets, self._packed = inputs, targets, False
+
+    def __call__(self, parameters, start):
         """Flat gradient (see `Parameters.flatten`); `phases`, `residual` and `iterations` describe the states it came from."""
         self._coupling_sum[:], self._site_sum[:] = 0.0, 0.0
         if isinstance(self.solver, Fast):
-            self._relax_fast(parameters, initial)
+            self._relax_fast(parameters, start)
         else:
-            self._relax_generic(parameters, initial)
-        net, change = self.net, -1.0 / ((self.betas[0] - self.betas[1]) * len(self.inputs))
-        # blocks are added in their order, whichever thread computed them
+            self._relax_generic(parameters, start)
+        net, change = self.net, -1.0 / ((self.betas[0] - self.betas[1]) * self.n_samples)
+        # units are added in their order, whichever thread computed them
         couplings, (dx, dy) = self._coupling_sum.sum(axis=0), self._site_sum.sum(axis=0).T
         h, psi = parameters.bias_amplitude[net.n_inputs :], parameters.bias_phase[net.n_inputs :]
         x, y = np.cos(psi), np.sin(psi)
@@ -105,13 +111,20 @@ class EPGradient:
         parts.bias_phase[net.n_inputs :] = h * (x * dy - y * dx) * change
         return gradient
 
-    def _relax_fast(self, p, initial):
+    def _pack(self, blocks):
+        if not self._packed:
+            samples = self.layout.samples(blocks)
+            self.layout.pack(self.inputs[samples], self._clamped, blocks)
+            self.layout.pack(self.targets[samples], self._target, blocks)
+
+    def _relax_fast(self, p, start):
         layout, net = self.layout, self.net
-        self.u = layout.pack(initial)
         stoppings = (self.solver.stopping, self.nudged_solver.stopping, self.nudged_solver.stopping)
         couplings, bias = p.couplings.astype(layout.dtype), bias_field(net, p).astype(layout.dtype)
 
         def run(blocks):
+            self._pack(blocks)
+            pack_start(layout, start, self.u, blocks)
             gradient_blocks(
                 layout.lanes,
                 blocks,
@@ -126,31 +139,35 @@ class EPGradient:
                 stoppings,
                 self.residual,
                 self.iterations,
-                self._coupling_sum,
-                self._site_sum,
+                self._coupling_sum[self._unit[blocks]],
+                self._site_sum[self._unit[blocks]],
             )
 
-        spread(run, layout.n_blocks, self.threads)
+        over_threads(run, layout.units, self.threads)
+        self._packed = True
 
-    def _relax_generic(self, p, initial):
+    def _relax_generic(self, p, start):
         """The same three phases with any solver; the contrast is the same kernel."""
         layout, net = self.layout, self.net
-        start, states = np.concatenate([self.inputs, initial], axis=1), []
+        if callable(start):
+            start = np.concatenate([self.inputs, start(0, self.n_samples)], axis=1)
+        states = []
         for phase, beta in enumerate((0.0, *self.betas)):
             solver = self.nudged_solver if phase else self.solver
             if phase and not beta:
-                states.append(states[0])
+                states.append(states[0].copy())
                 continue
             keywords = {"targets": self.targets, "beta": beta, "cost": self.cost, "threads": self.threads}
             eq = relax(net, p, self.inputs, initial=start, method=solver, **keywords, warn=False)
-            states.append(layout.pack(eq.phases[:, net.n_inputs :]))
-            self.residual[:, phase], self.iterations[:, phase] = layout.spread(eq.residual), layout.spread(eq.iterations)
+            states.append(layout.empty(net.n_free))
+            everything = (0, layout.n_blocks)
+            layout.pack(eq.phases[layout.samples(everything), net.n_inputs :], states[-1], everything)
+            self.residual[phase], self.iterations[phase] = layout.spread(eq.residual), layout.spread(eq.iterations)
             start = start if phase else eq.phases
-        self.u = states[0].copy()
-        blocks = (0, layout.n_blocks)
-        contrast_blocks(
-            layout.lanes, blocks, states[1], states[2], self._clamped, layout.mask, net.graph, self._coupling_sum, self._site_sum
-        )
+        self.u = states[0]
+        self._pack((0, layout.n_blocks))
+        sums = (self._coupling_sum[0], self._site_sum[0])
+        contrast_blocks(layout.lanes, layout.n_blocks, states[1], states[2], self._clamped, layout.mask, net.graph, *sums)
 
     @property
     def output_phases(self):
@@ -202,7 +219,7 @@ def ep_gradient(
     beta : nudging strength, not zero
     estimator : "centered" (β, −β; error O(β²)) or "one_sided" (β, 0; error O(β))
     seed, initial_states : each sample is relaxed from this many random initial states, and the gradient averaged over them
-    initial : (sample × initial state, site) phases, optional: start here instead
+    initial : (sample × initial state, site) phases or "aligned", optional: start here instead, see `relax`
     cost : "log_cosine", "cosine" or a `Cost`
     method, nudged_method : solver of the free and of the nudged phases (default: the same), with `options`, as in `relax`
     threads : the result is bit-identical for every number
@@ -220,8 +237,7 @@ def ep_gradient(
         raise ValueError(f"nudged_method: found {nudged!r}; it must be of the kind and dtype of method={solver!r}")
     batch = EPGradient(
         net,
-        inputs,
-        targets,
+        len(inputs),
         beta=check_number("beta", beta, exclude=(0.0,)),
         estimator=check_choice("estimator", estimator, tuple(ESTIMATORS)),
         cost=as_cost(cost),
@@ -229,10 +245,8 @@ def ep_gradient(
         nudged_solver=nudged,
         threads=check_integer("threads", threads, 1),
     )
-    if initial is None:
-        start = random_phases((len(inputs), net.n_free), check_integer("seed", seed, 0))
-    else:
-        start = _check_initial(net, initial, len(inputs))[:, net.n_inputs :]
+    start = as_start(net, initial, len(inputs), seed)
+    batch.load(inputs, targets)
     gradient = _gradient(net, batch, batch(p, start))
     if gradient.n_unconverged:
         warnings.warn(
@@ -241,10 +255,6 @@ def ep_gradient(
             stacklevel=2,
         )
     return gradient
-
-
-def _check_initial(net, initial, n):
-    return check_array("initial", initial, (n, net.n_sites))
 
 
 def _gradient(net, batch, vector):
@@ -324,10 +334,7 @@ def implicit_gradient(
     inputs, targets = prepare(net, inputs, targets, initial_states)
     if isinstance(method, str) and "tol" not in options:
         options["tol"] = 1e-12
-    keywords = {"seed": seed, "method": method, **options}
-    if initial is not None:
-        keywords["initial"] = _check_initial(net, initial, len(inputs))
-    eq = relax(net, p, inputs, **keywords)
+    eq = relax(net, p, inputs, seed=seed, initial=initial, method=method, **options)
     parts = net.unflatten(np.zeros(net.n_parameters + 2 * net.n_sites))
     i, j = net.edges.T
     for phases, target in zip(eq.phases, targets):

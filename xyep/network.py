@@ -12,7 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from .checks import check_array, check_choice, check_integer
-from .kernels.fast import Graph
+from .kernels.fast import Graph, Rows
 
 
 class Parameters(NamedTuple):
@@ -214,20 +214,43 @@ class Network:
 
     @cached_property
     def graph(self):
-        """Couplings as rows of each free site, for the kernels."""
-        i, j = np.concatenate([self.edges, self.edges[:, ::-1]]).T
+        """Couplings as rows of the free sites, for the kernels."""
+        i, j = np.concatenate([self.edges, self.edges[:, ::-1]]).T - self.n_inputs
         parameter = np.concatenate([self.parameter, self.parameter])
-        order = np.lexsort((j, i))
-        i, j, parameter = i[order] - self.n_inputs, j[order], parameter[order]
-        clamped = j < self.n_inputs
+        free, clamped = (i >= 0) & (j >= 0), (i >= 0) & (j < 0)
+        rows = self._rows(i[free], j[free], parameter[free])
+        hidden_rows = int(np.searchsorted(rows.site, self.n_free - self.n_outputs))
+        return Graph(rows, self._rows(i[clamped], j[clamped] + self.n_inputs, parameter[clamped]), hidden_rows)
 
-        def rows(keep):
-            return np.concatenate([[0], np.cumsum(np.bincount(i[keep], minlength=self.n_free))]).astype(np.intp)
+    @cached_property
+    def paired(self):
+        """Whether the kernels visit most sites two at a time."""
+        return len(self.graph.free.middle) < 0.75 * self.n_free
 
-        free, driven = (i >= 0) & ~clamped, (i >= 0) & clamped
-        indptr, indices = rows(free), j[free] - self.n_inputs
-        upper = indptr[:-1] + np.bincount(i[free][indices < i[free]], minlength=self.n_free)
-        return Graph(indptr, indices, parameter[free], upper, rows(driven), j[driven], parameter[driven], self.n_outputs)
+    def _rows(self, i, j, parameter):
+        """`Rows` of the free sites i with neighbours j; sites that follow each other, alike in neighbours and role, are paired."""
+        order = np.lexsort((j, j < i, i))
+        i, j, parameter = i[order], j[order], parameter[order]
+        count = np.bincount(i, minlength=self.n_free)
+        start = np.concatenate([[0], np.cumsum(count)])
+        # entry e of site i against the entry in the same place of site i + 1
+        partner = np.minimum(np.arange(len(i)) + count[i], len(i) - 1)
+        alike = np.append(count[1:] == count[:-1], False)
+        alike[i[j[partner] != j]] = False
+        alike[self.n_free - self.n_outputs - 1] = False  # the last hidden site is not visited with the first output
+        site, position = [0], 0
+        while position < self.n_free:
+            position += 1 + bool(alike[position])
+            site.append(position)
+        site = np.array(site, np.intp)
+        size, length = np.diff(site), count[site[:-1]]
+        first, weight = (np.concatenate([[0], np.cumsum(n)]).astype(np.intp) for n in (length, size * length))
+        row = np.repeat(np.arange(len(size)), length)
+        entry = start[site[:-1]][row] + np.arange(len(row)) - first[row]
+        both = np.stack([parameter[entry], parameter[np.minimum(entry + length[row], len(parameter) - 1)]], axis=-1)
+        interleaved = both[np.arange(2) < size[row][:, None]]
+        upper = np.bincount(row[j[entry] > i[entry]], minlength=len(size))
+        return Rows(site, first, first[:-1] + upper, j[entry], weight, interleaved)
 
     @cached_property
     def digest(self):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .blocks import Layout, spread
+from .blocks import Layout, over_threads
 from .checks import check_array, check_choice, check_integer, check_number, check_options
 from .cost import as_cost
 from .kernels.fast import Nudge, Stopping, relax_blocks
@@ -41,7 +41,7 @@ class Fast:
 
     @property
     def stopping(self):
-        return Stopping(1.0 + self.over_relaxation, self.tol, self.max_sweeps)
+        return Stopping(self.over_relaxation, self.tol, self.max_sweeps)
 
 
 @dataclass(frozen=True)
@@ -109,11 +109,35 @@ class Equilibrium:
         )
 
 
-def random_phases(shape, seed, *counter):
-    """Phases uniform on (−π, π); a function of `seed` and up to two counters alone, so that no generator state needs saving."""
+def random_phases(shape, seed, *counter, rows=None):
+    """Phases uniform on (−π, π); a function of `seed` and up to two counters alone, so that no generator state needs saving.
+
+    `rows` = (start, stop) returns only these rows of the (sample, site) array.
+    """
     major, minor = (*counter, 0, 0)[:2]
-    generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, minor, major]))
-    return (2 * generator.random(shape) - 1) * np.pi
+    start, stop = (0, shape[0]) if rows is None else rows
+    n = shape[1]
+    bits = np.random.Philox(key=seed, counter=[0, 0, minor, major])
+    bits.advance(start * n // 4)  # four numbers a step
+    extra = start * n % 4
+    numbers = np.random.Generator(bits).random(extra + (stop - start) * n)[extra:]
+    numbers *= 2 * np.pi
+    numbers -= np.pi
+    return numbers.reshape(stop - start, n)
+
+
+#: Length of the unit vectors' stand-ins in an aligned start: too short to be felt by a neighbour.
+ALIGNED = 1e-10
+
+
+def pack_start(layout, start, u, blocks):
+    """Initial unit vectors of a range of blocks: `start` is "aligned", or a function (first, last) → (sample, free site) phases."""
+    if isinstance(start, str):
+        u[blocks[0] : blocks[1], :, 0], u[blocks[0] : blocks[1], :, 1] = ALIGNED, 0.0
+        return
+    samples = layout.samples(blocks)
+    first, last = int(samples[0]), int(samples[-1])
+    layout.pack(start(first, last + 1)[samples - first], u, blocks)
 
 
 def check_inputs(net, inputs, name="inputs"):
@@ -159,8 +183,9 @@ def relax(
     targets, beta, cost : of the nudged phase; with ``beta=0`` (default) the equilibrium is free
     seed : int
         Of the random initial state, uniform on (−π, π). Not used with `initial`.
-    initial : (sample, site) phases, optional
-        Start from here; a nudged equilibrium starts from the free one.
+    initial : (sample, site) phases, or "aligned"; optional
+        Start from here; a nudged equilibrium starts from the free one. "aligned": the free sites, in the order of their numbers, each
+        start along the field of bias, inputs and the sites before it, as if the network were switched on from the inputs to the outputs.
     method : "fast", "gradient_flow", or a solver `Fast(...)`, `GradientFlow(...)`; `options` are its fields, such as ``tol``
     times : ascending times at which "gradient_flow" records the trajectory
     threads : number of threads; the result does not depend on it
@@ -179,20 +204,17 @@ def relax(
             raise ValueError("targets: none given; a nudged relaxation (beta ≠ 0) needs them")
         targets = np.zeros((n, net.n_outputs))
     targets = check_targets(net, targets, n)
-    if initial is None:
-        initial = random_phases((n, net.n_free), check_integer("seed", seed, 0))
-    else:
-        initial = check_array("initial", initial, (n, net.n_sites))[:, net.n_inputs :]
+    start = as_start(net, initial, n, seed)
     nudge = Nudge(beta, cost.sharpness)
     times = check_array("times", times, ("time",))
     if (np.diff(times, prepend=0.0) < 0).any():
         raise ValueError(f"times: found {times}; ascending times from 0 on are needed")
     if isinstance(solver, GradientFlow):
-        eq = _flow(net, p, inputs, targets, initial, nudge, solver, times, threads)
+        eq = _flow(net, p, inputs, targets, start, nudge, solver, times, threads)
     elif len(times):
         raise ValueError("times: only method='gradient_flow' follows a trajectory in time")
     else:
-        eq = _fast(net, p, inputs, targets, initial, nudge, solver, threads)
+        eq = _fast(net, p, inputs, targets, start, nudge, solver, threads)
     if warn:
         warn_unconverged(eq.residual, eq.converged)
     return eq
@@ -210,16 +232,31 @@ def warn_unconverged(residual, converged):
         )
 
 
-def _fast(net, p, inputs, targets, initial, nudge, solver, threads):
-    layout = Layout(len(inputs), solver.dtype)
-    u, clamped, target = layout.pack(initial), layout.pack(inputs), layout.pack(targets)
+def as_start(net, initial, n, seed):
+    """What `pack_start` takes, from an argument `initial` and a seed."""
+    if initial is None:
+        seed = check_integer("seed", seed, 0)
+        return lambda first, last: random_phases((n, net.n_free), seed, rows=(first, last))
+    if isinstance(initial, str):
+        return check_choice("initial", initial, ("aligned",))
+    initial = check_array("initial", initial, (n, net.n_sites))[:, net.n_inputs :]
+    return lambda first, last: initial[first:last]
+
+
+def _fast(net, p, inputs, targets, start, nudge, solver, threads):
+    layout = Layout(net, len(inputs), solver.dtype)
+    u, clamped, target = (layout.empty(sites) for sites in (net.n_free, net.n_inputs, net.n_outputs))
     residual, sweeps = np.empty((2, layout.n_blocks, layout.width), layout.dtype)
     couplings, bias = p.couplings.astype(layout.dtype), bias_field(net, p).astype(layout.dtype)
 
     def run(blocks):
+        samples = layout.samples(blocks)
+        pack_start(layout, start, u, blocks)
+        layout.pack(inputs[samples], clamped, blocks)
+        layout.pack(targets[samples], target, blocks)
         relax_blocks(layout.lanes, blocks, u, clamped, target, couplings, bias, net.graph, nudge, solver.stopping, residual, sweeps)
 
-    spread(run, layout.n_blocks, threads)
+    over_threads(run, layout.units, threads)
     phases = np.concatenate([inputs, layout.unpack(u)], axis=1)
     residual, sweeps = (layout.per_sample(a).astype(np.float64) for a in (residual, sweeps))
     residual = _seen(phases, residual)
@@ -231,9 +268,12 @@ def _seen(phases, residual):
     return np.where(np.isfinite(phases).all(axis=1), residual, np.inf)
 
 
-def _flow(net, p, inputs, targets, initial, nudge, solver, times, threads):
+def _flow(net, p, inputs, targets, start, nudge, solver, times, threads):
     n = len(inputs)
-    phi = initial.copy()
+    if isinstance(start, str):
+        phi = _fast(net, p, inputs, targets, start, nudge, Fast(over_relaxation=0.0, max_sweeps=1), threads).phases[:, net.n_inputs :]
+    else:
+        phi = np.array(start(0, n))
     clamped = np.stack([np.cos(inputs), np.sin(inputs)], axis=-1)
     path, report = np.empty((n, len(times), net.n_free)), np.empty((n, 3))
     bias = bias_field(net, p)
@@ -242,7 +282,8 @@ def _flow(net, p, inputs, targets, initial, nudge, solver, times, threads):
         tolerances = (solver.rtol, solver.atol, solver.tol, solver.max_time, solver.max_steps)
         flow_samples(samples, phi, clamped, targets, p.couplings, bias, net.graph, nudge, *tolerances, times, path, report)
 
-    spread(run, n, threads)
+    cuts = np.linspace(0, n, min(n, 4 * threads) + 1).astype(int)
+    over_threads(run, [(int(a), int(b)) for a, b in zip(cuts, cuts[1:])], threads)
     phases = np.concatenate([inputs, np.pi - np.mod(np.pi - phi, 2 * np.pi)], axis=1)
     trajectory = None
     if len(times):

@@ -23,6 +23,7 @@ class Training:
     epochs : passes over the training samples
     batch_size : samples an update; None takes all
     initial_states : M random initial states a sample, drawn anew in each update
+    start : "random" (M of them), or "aligned" (the same one each time, see `relax`; M = 1)
     beta, estimator, cost : of the EP gradient
     optimizer : `Adam` or `SGD`;  schedule : "constant", "linear" or "cosine"
     solver, nudged_solver : of the free and (default: the same) of the nudged phases
@@ -36,6 +37,7 @@ class Training:
     epochs: int = 1000
     batch_size: int | None = None
     initial_states: int = 5
+    start: str = "random"
     beta: float = 0.1
     estimator: str = "centered"
     cost: Cost = field(default_factory=Cost)
@@ -57,6 +59,9 @@ class Training:
         for name in ("initial_states", "record_every", "probe_samples", "probe_states"):
             check_integer(name, getattr(self, name), 1)
         check_integer("final_states", self.final_states, 0)
+        check_choice("start", self.start, ("random", "aligned"))
+        if self.start == "aligned" and (self.initial_states > 1 or self.final_states > 1):
+            raise ValueError("initial_states: an aligned start is one state; initial_states=1 and final_states of 0 or 1 are needed")
         check_number("beta", self.beta, exclude=(0.0,))
         check_choice("estimator", self.estimator, tuple(ESTIMATORS))
         object.__setattr__(self, "cost", as_cost(self.cost))
@@ -92,16 +97,18 @@ def make_training(training=None, **options):
     return Training(**base | check_options("train", Training, options))
 
 
-def evaluate(net, parameters, task, *, initial_states=1, seed=0, solver=None, cost="log_cosine", threads=1, counter=()):
-    """Answers to all samples of `task` from fresh random initial states.
+def evaluate(net, parameters, task, *, initial_states=1, start="random", seed=0, solver=None, cost="log_cosine", threads=1, counter=()):
+    """Answers to all samples of `task` from fresh random initial states, or from the aligned one.
 
     Returns a dict with ``right`` (sample, initial state), and the means ``cost``, ``distance`` and ``accuracy``, with ``solved`` the
     share of initial states from which every sample is answered right, and ``unconverged`` the number of relaxations cut short.
     """
     m = check_integer("initial_states", initial_states, 1)
     inputs, targets = (np.repeat(a, m, axis=0) for a in (task.inputs, task.targets))
-    start = np.concatenate([inputs, random_phases((len(inputs), net.n_free), seed, *counter)], axis=1)
-    eq = relax(net, parameters, inputs, initial=start, method=solver or "fast", threads=threads, warn=False)
+    initial = start
+    if start == "random":
+        initial = np.concatenate([inputs, random_phases((len(inputs), net.n_free), seed, *counter)], axis=1)
+    eq = relax(net, parameters, inputs, initial=initial, method=solver or "fast", threads=threads, warn=False)
     outputs = eq.phases[:, net.n_sites - net.n_outputs :]
     right = (task.classify(outputs) == np.repeat(task.labels, m)).reshape(-1, m)
     return {
@@ -182,32 +189,20 @@ class Run:
             if self.finished and self.training.final_states:
                 self._final()
 
-    def _batch(self, keep):
-        """EP gradient of the samples `keep`; that of all samples is prepared once."""
-        t, full = self.training, keep is None
-        if full and None in self._batches:
-            return self._batches[None]
-        keep = slice(None) if full else keep
-        batch = EPGradient(
-            self.net,
-            np.repeat(self.train.inputs[keep], t.initial_states, axis=0),
-            np.repeat(self.train.targets[keep], t.initial_states, axis=0),
-            beta=t.beta,
-            estimator=t.estimator,
-            cost=t.cost,
-            solver=t.solver,
-            nudged_solver=t.nudged_solver,
-            threads=self.threads,
-        )
-        if full:
-            self._batches[None] = batch
-        return batch
+    def _batch(self, n):
+        """Memory for the EP gradient of `n` samples, and whether it is new."""
+        t = self.training
+        if n in self._batches:
+            return self._batches[n], False
+        phases = {"beta": t.beta, "estimator": t.estimator, "cost": t.cost, "solver": t.solver, "nudged_solver": t.nudged_solver}
+        self._batches[n] = EPGradient(self.net, n * t.initial_states, threads=self.threads, **phases)
+        return self._batches[n], True
 
     def _epoch(self, epoch):
         t, n = self.training, len(self.train)
         size = min(t.batch_size or n, n)
         n_batches = -(-n // size)
-        order = None
+        order = np.arange(n)
         if n_batches > 1:
             order = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 1, 0, epoch])).permutation(n)
         record = np.searchsorted(t.recorded, epoch)
@@ -215,12 +210,13 @@ class Run:
         totals = np.zeros(6)
         rate_of = schedule(t.schedule)
         for b in range(n_batches):
-            keep = None if order is None else order[b * size : (b + 1) * size]
-            batch = self._batch(keep)
-            initial = random_phases((len(batch.inputs), self.net.n_free), self.seed, epoch, b)
-            gradient = batch(self.parameters, initial)
+            keep = order[b * size : (b + 1) * size]
+            batch, new = self._batch(len(keep))
+            if new or n_batches > 1:
+                batch.load(*(np.repeat(values[keep], t.initial_states, axis=0) for values in (self.train.inputs, self.train.targets)))
+            gradient = batch(self.parameters, self._start(batch.n_samples, epoch, b))
             if record is not None:
-                totals += self._measure(batch, self.train.labels if keep is None else self.train.labels[keep])
+                totals += self._measure(batch, self.train.labels[keep])
             step = (epoch - 1) * n_batches + b + 1
             rate = t.optimizer.learning_rate * rate_of((step - 1) / (t.epochs * n_batches))
             self.arrays["theta"] = t.optimizer.update(self.arrays["theta"], gradient, self.arrays["moments"], step, rate)
@@ -228,6 +224,11 @@ class Run:
             raise FloatingPointError(f"epoch {epoch}: parameters are no longer finite; lower the learning rate")
         if record is not None:
             self._record(record, epoch, totals)
+
+    def _start(self, n, *counter):
+        if self.training.start == "aligned":
+            return "aligned"
+        return lambda first, last: random_phases((n, self.net.n_free), self.seed, *counter, rows=(first, last))
 
     def _measure(self, batch, labels):
         """Sums over the batch's relaxations of cost, distance, right answers and sweeps; their number; those not converged."""
@@ -248,7 +249,8 @@ class Run:
             a["validation_cost"][k], a["validation_accuracy"][k] = score["cost"], score["accuracy"]
 
     def _evaluate(self, task, initial_states, counter):
-        keywords = {"solver": self.training.solver, "cost": self.training.cost, "threads": self.threads}
+        t = self.training
+        keywords = {"start": t.start, "solver": t.solver, "cost": t.cost, "threads": self.threads}
         return evaluate(self.net, self.parameters, task, initial_states=initial_states, seed=self.seed, counter=counter, **keywords)
 
     def _final(self):
@@ -264,7 +266,9 @@ class Run:
         a["snapshot_theta"][k] = a["theta"]
         inputs, targets = (np.repeat(v[: t.probe_samples], t.probe_states, axis=0) for v in (self.train.inputs, self.train.targets))
         # the same initial states at every snapshot, so that differences between snapshots come from the training
-        start = np.concatenate([inputs, random_phases((len(inputs), net.n_free), self.seed, _PROBE)], axis=1)
+        start = t.start
+        if start == "random":
+            start = np.concatenate([inputs, random_phases((len(inputs), net.n_free), self.seed, _PROBE)], axis=1)
         eq = relax(net, self.parameters, inputs, initial=start, threads=self.threads, warn=False)
         a["phase"][k] = eq.phases
         if t.responses:

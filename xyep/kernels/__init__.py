@@ -13,7 +13,13 @@ OPTIONS = {
     "nogil": True,  # ensembles run one training per thread
     "cache": True,  # compile once per machine, not once per notebook
     "error_model": "numpy",  # the default checks each division for zero, which stops vectorisation
-    # fastmath stays off: it may reassociate sums, and results must not depend on how LLVM felt that day
+    # fastmath stays off: it may reassociate sums, and results must not depend on how LLVM felt that day (but see simd.rsqrt)
+}
+
+#: Options of what is called within inner loops.
+INLINE = OPTIONS | {
+    "forceinline": True,  # vectors stay in registers across calls
+    "_nrt": False,  # counting references to the arrays, atomically, would cost more than a visit to a site; these own and return none
 }
 
 #: Smallest 1 + κ cos(φ − t) that the cost and its force distinguish: −log of less would be a pole that no solver can step over.

@@ -3,17 +3,20 @@
 Site i is a unit vector u_i in the local field F_i = Σ_j J_ij u_j + f_i, where the constant f_i holds the bias and the clamped
 inputs. Visiting the free sites in turn, each is set to
 
-    u_i ← normalise(ω F̂_i − (ω − 1) u_i),        1 ≤ ω = 1 + μ ≤ 2.
+    u_i ← normalise(F_i − k (F_i · u_i)₊ u_i),        0 ≤ k = μ/(1 + μ) ≤ 1/2.
 
-The angle between u_i and F_i never grows, so the energy never rises; ω = 1 is the plain minimisation over φ_i, ω = 2 keeps the energy
-to leading order in the angle, and values between carry soft modes over the lattice as successive over-relaxation does. No sine or
-cosine is evaluated.
+The angle between u_i and F_i never grows, so the energy never rises. As the angle goes to zero this is normalise((1 + μ) F̂_i − μ u_i):
+μ = 0 is the plain minimisation over φ_i, μ = 1 keeps the energy to leading order in the angle, and values between carry soft modes
+over the lattice as successive over-relaxation does. No sine, cosine or norm of the field is evaluated, only one reciprocal square root.
 
 A nudged output o feels the further field β f'(x) t_o, x = u_o · t_o, for the cost C = −Σ_o f(x). As f' depends on u_o the update is
-a fixed-point iteration, which near the cost's pole would oscillate: its slope −s is known, and dividing ω by 1 + s makes it a Newton step.
+a fixed-point iteration, which near the cost's pole would oscillate: its slope −s is known, and adding s/(1 + μ) u_o makes it a
+Newton step.
 
 Layout: samples are cut into blocks of ``width`` lanes; a block's state is ``u[site, component, lane]`` with component 0 = cos φ and
-1 = sin φ. Blocks do not interact, and a lane that has converged is frozen, so that no sample depends on its company.
+1 = sin φ, so that every neighbour is one weight times consecutive numbers. Two sites that follow each other and have the same
+neighbours, as in layers and read-outs, are visited together: each vector loaded serves both, as in a matrix product, and their two
+normalisations overlap. Blocks do not interact, and a lane that has converged is set aside, so that no sample depends on its company.
 """
 
 from typing import NamedTuple
@@ -21,25 +24,31 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from . import OPTIONS, POLE
-from .simd import absolute, fma, largest, load, maximum, splat, sqrt, store, total, where_greater
+from . import INLINE, OPTIONS, POLE
+from .simd import absolute, fma, high, item, join, larger, largest, load, low, rsqrt, splat, store, total, where_greater
+
+
+class Rows(NamedTuple):
+    """Neighbours of the free sites, kept for one site or for two that have the same ones ("a row")."""
+
+    site: np.ndarray  # (row + 1,) first site of each row
+    first: np.ndarray  # (row + 1,) row r has the neighbours indices[first[r]:first[r + 1]]
+    middle: np.ndarray  # (row,) where in it the neighbours with lower numbers begin: they come last, as they have moved most recently
+    indices: np.ndarray
+    weight: np.ndarray  # (row + 1,) where in `parameter` the row's couplings begin; a neighbour's one or two lie side by side
+    parameter: np.ndarray  # which coupling parameter each coupling uses
 
 
 class Graph(NamedTuple):
-    """Couplings as rows of each free site (sites numbered from the first free one; the outputs are the last ones)."""
+    """Couplings of the free sites, which are numbered from the first free one; the outputs are the last ones."""
 
-    indptr: np.ndarray  # (free + 1,) row i holds the free neighbours of free site i, in ascending order
-    indices: np.ndarray
-    parameter: np.ndarray  # which coupling parameter each entry uses
-    upper: np.ndarray  # (free,) where in row i the neighbours j > i begin
-    input_indptr: np.ndarray  # (free + 1,) the same for the clamped neighbours
-    input_indices: np.ndarray
-    input_parameter: np.ndarray
-    outputs: int
+    free: Rows  # to other free sites
+    clamped: Rows  # to inputs
+    hidden_rows: int  # how many of the rows in `free` are hidden sites
 
 
 class Stopping(NamedTuple):
-    omega: float  # over-relaxation factor 1 + μ
+    over_relaxation: float  # μ
     tol: float  # residual max_i |∂E/∂φ_i| at which a sample has converged
     max_sweeps: int
 
@@ -49,180 +58,282 @@ class Nudge(NamedTuple):
     sharpness: float  # κ of the cost, f'(x) = 1 / (1 + κ x)
 
 
-@njit(**OPTIONS)
-def _nudging(lanes, target, o, ux, uy, nudge):
-    """Field along the target from the nudging of output ``o``, and the slope of its dependence on u_o."""
-    dtype = target.dtype.type
-    one, beta, kappa = splat(lanes, dtype(1)), splat(lanes, dtype(nudge.beta)), splat(lanes, dtype(nudge.sharpness))
-    x = fma(ux, load(lanes, target, (o, 0)), uy * load(lanes, target, (o, 1)))
-    # at the pole x = −1 of the logarithmic cost the field is finite but far above all couplings
-    denominator = maximum(fma(kappa, x, one), splat(lanes, dtype(POLE)))
-    strength = beta / denominator
-    return strength, strength * kappa * (one - x * x) / denominator
-
-
-@njit(**OPTIONS)
-def _local_field(lanes, i, u, field, indptr, indices, weights):
-    fx, fy = load(lanes, field, (i, 0)), load(lanes, field, (i, 1))
-    for k in range(indptr[i], indptr[i + 1]):
-        j, w = indices[k], splat(lanes, weights[k])
-        fx = fma(w, load(lanes, u, (j, 0)), fx)
-        fy = fma(w, load(lanes, u, (j, 1)), fy)
+@njit(**INLINE)
+def _field_of_one(lanes, i, u, at, field, rows, r, weights):
+    fx, fy = load(lanes, field, 2 * i), load(lanes, field, 2 * i + 1)
+    k, stop, w = item(rows.first, r), item(rows.first, r + 1), item(rows.weight, r)
+    while k < stop:
+        j, J = at + 2 * item(rows.indices, k), splat(lanes, item(weights, w))
+        fx, fy = fma(J, load(lanes, u, j), fx), fma(J, load(lanes, u, j + 1), fy)
+        k, w = k + 1, w + 1
     return fx, fy
 
 
-@njit(**OPTIONS)
-def _residual(lanes, u, field, graph, weights, target, nudge):
-    """Largest torque |∂(E + βC)/∂φ_i| over the free sites, in every lane."""
-    n_free = u.shape[0]
-    first_output = n_free - graph.outputs
-    worst = splat(lanes, u.dtype.type(0))
-    for i in range(n_free):
-        fx, fy = _local_field(lanes, i, u, field, graph.indptr, graph.indices, weights)
-        ux, uy = load(lanes, u, (i, 0)), load(lanes, u, (i, 1))
-        if i >= first_output and nudge.beta != 0.0:
-            o = i - first_output
-            strength, _ = _nudging(lanes, target, o, ux, uy, nudge)
-            fx = fma(strength, load(lanes, target, (o, 0)), fx)
-            fy = fma(strength, load(lanes, target, (o, 1)), fy)
-        worst = maximum(worst, absolute(fx * uy - fy * ux))
+@njit(**INLINE)
+def _field_of_two(lanes, i, u, at, field, rows, r, weights):
+    fx, fy = load(lanes, field, 2 * i), load(lanes, field, 2 * i + 1)
+    gx, gy = load(lanes, field, 2 * i + 2), load(lanes, field, 2 * i + 3)
+    k, stop, w = item(rows.first, r), item(rows.first, r + 1), item(rows.weight, r)
+    while k < stop:
+        j = at + 2 * item(rows.indices, k)
+        ux, uy = load(lanes, u, j), load(lanes, u, j + 1)
+        J = splat(lanes, item(weights, w))
+        fx, fy = fma(J, ux, fx), fma(J, uy, fy)
+        J = splat(lanes, item(weights, w + 1))
+        gx, gy = fma(J, ux, gx), fma(J, uy, gy)
+        k, w = k + 1, w + 2
+    return fx, fy, gx, gy
+
+
+@njit(**INLINE)
+def _nudging(ux, uy, tx, ty, nudge):
+    """Field along the target from the nudging of an output, and how fast it falls as u turns towards the target."""
+    one, beta, kappa = splat(ux, 1.0), splat(ux, nudge.beta), splat(ux, nudge.sharpness)
+    x = fma(ux, tx, uy * ty)
+    # at the pole x = −1 of the logarithmic cost the field is finite but far above all couplings
+    denominator = larger(fma(kappa, x, one), splat(ux, POLE))
+    strength = beta / denominator
+    return strength, larger(strength * kappa * (one - x * x) / denominator, splat(ux, 0.0))
+
+
+@njit(**INLINE)
+def _torque(ux, uy, fx, fy):
+    return absolute(fma(fx, uy, -(fy * ux)))
+
+
+@njit(**INLINE)
+def _turned(ux, uy, fx, fy, slope, k):
+    """normalise(F − (k (F·u)₊ − (1 − k) s) u)"""
+    # a site that feels no field stays, by a share of its own direction that is lost in rounding where any field is felt
+    stay = fma(splat(ux, 1.0 - k), slope, splat(ux, 1e-17))
+    own = fma(splat(ux, -k), larger(fma(fx, ux, fy * uy), splat(ux, 0.0)), stay)
+    vx, vy = fma(own, ux, fx), fma(own, uy, fy)
+    scale = rsqrt(fma(vx, vx, vy * vy))
+    return vx * scale, vy * scale
+
+
+@njit(**INLINE)
+def _visit(lanes, first, last, u, at, field, graph, weights, target, target_at, nudge, k, output, moving, worst):
+    """Visit rows `first` to `last`, all hidden sites or all outputs."""
+    rows = graph.free
+    first_output = item(rows.site, graph.hidden_rows)
+    nothing = splat(lanes, u.dtype.type(0))
+    for r in range(first, last):
+        i = item(rows.site, r)
+        n, o = at + 2 * i, target_at + 2 * (i - first_output)
+        if item(rows.site, r + 1) - i == 1:
+            fx, fy = _field_of_one(lanes, i, u, at, field, rows, r, weights)
+            ux, uy, slope = load(lanes, u, n), load(lanes, u, n + 1), nothing
+            if output:
+                tx, ty = load(lanes, target, o), load(lanes, target, o + 1)
+                strength, slope = _nudging(ux, uy, tx, ty, nudge)
+                fx, fy = fma(strength, tx, fx), fma(strength, ty, fy)
+            worst = larger(_torque(ux, uy, fx, fy), worst)
+            if moving:
+                ux, uy = _turned(ux, uy, fx, fy, slope, k)
+                store(ux, u, n)
+                store(uy, u, n + 1)
+        else:
+            fx, fy, gx, gy = _field_of_two(lanes, i, u, at, field, rows, r, weights)
+            fx, fy, slope = join(fx, gx), join(fy, gy), join(nothing, nothing)
+            ux, uy = join(load(lanes, u, n), load(lanes, u, n + 2)), join(load(lanes, u, n + 1), load(lanes, u, n + 3))
+            if output:
+                tx = join(load(lanes, target, o), load(lanes, target, o + 2))
+                ty = join(load(lanes, target, o + 1), load(lanes, target, o + 3))
+                strength, slope = _nudging(ux, uy, tx, ty, nudge)
+                fx, fy = fma(strength, tx, fx), fma(strength, ty, fy)
+            torque = _torque(ux, uy, fx, fy)
+            worst = larger(low(torque), larger(high(torque), worst))
+            if moving:
+                ux, uy = _turned(ux, uy, fx, fy, slope, k)
+                store(low(ux), u, n)
+                store(low(uy), u, n + 1)
+                store(high(ux), u, n + 2)
+                store(high(uy), u, n + 3)
     return worst
 
 
+@njit(**INLINE)
+def _pass(lanes, u, at, field, graph, weights, target, target_at, nudge, k, moving):
+    """The largest torque |∂(E + βC)/∂φ_i| in every lane, each site's being read when it is visited and, if `moving`, turned."""
+    hidden, rows, worst = graph.hidden_rows, len(graph.free.middle), splat(lanes, u.dtype.type(0))
+    worst = _visit(lanes, 0, hidden, u, at, field, graph, weights, target, target_at, nudge, k, False, moving, worst)
+    return _visit(lanes, hidden, rows, u, at, field, graph, weights, target, target_at, nudge, k, True, moving, worst)
+
+
+@njit(**INLINE)
+def _blend(lanes, chosen, a, a_at, b, b_at, vectors):
+    """Overwrite b by a in the lanes where `chosen` is 1."""
+    nothing = splat(lanes, a.dtype.type(0))
+    for n in range(vectors):
+        store(where_greater(chosen, nothing, load(lanes, a, a_at + n), load(lanes, b, b_at + n)), b, b_at + n)
+
+
 @njit(**OPTIONS)
-def relax_block(lanes, u, field, graph, weights, target, nudge, stopping, residual, sweeps):
-    """Relax one block in place; writes ``residual[lane]`` of the final state and ``sweeps[lane]``."""
+def _relax_block(lanes, u, at, aside, field, graph, weights, target, target_at, nudge, stopping, residual, sweeps, report_at):
+    """Relax one block, which begins at vector `at` of `u`; its residual and sweeps are vector `report_at` of these arrays."""
     dtype = u.dtype.type
-    n_free = u.shape[0]
-    first_output = n_free - graph.outputs
-    zero, one, tiny = splat(lanes, dtype(0)), splat(lanes, dtype(1)), splat(lanes, dtype(1e-30))
-    tol, omega = splat(lanes, dtype(stopping.tol)), splat(lanes, dtype(stopping.omega))
-    budget = splat(lanes, dtype(stopping.max_sweeps))  # each lane's own, so that none depends on its company
-    count = zero
+    zero, one = splat(lanes, dtype(0)), splat(lanes, dtype(1))
+    k = stopping.over_relaxation / (1.0 + stopping.over_relaxation)
+    tol, budget = splat(lanes, dtype(stopping.tol)), splat(lanes, dtype(stopping.max_sweeps))
+    vectors = 2 * graph.free.site[-1]
+    count, frozen = zero, zero
     alive = where_greater(budget, count, one, zero)
-    while largest(alive) > 0.0:
-        count = count + alive
-        worst = zero
-        for i in range(n_free):
-            fx, fy = _local_field(lanes, i, u, field, graph.indptr, graph.indices, weights)
-            ux, uy = load(lanes, u, (i, 0)), load(lanes, u, (i, 1))
-            rate = omega
-            if i >= first_output and nudge.beta != 0.0:
-                o = i - first_output
-                strength, slope = _nudging(lanes, target, o, ux, uy, nudge)
-                fx = fma(strength, load(lanes, target, (o, 0)), fx)
-                fy = fma(strength, load(lanes, target, (o, 1)), fy)
-                norm = sqrt(fx * fx + fy * fy)
-                rate = omega * norm / maximum(norm + maximum(slope, zero), tiny)
-            else:
-                norm = sqrt(fx * fx + fy * fy)
-            worst = maximum(worst, absolute(fx * uy - fy * ux))
-            back = (rate - one) * norm
-            vx, vy = rate * fx - back * ux, rate * fy - back * uy
-            square = fma(vx, vx, vy * vy)
-            scale = one / sqrt(square)
-            # a lane that has converged stays, and so does a site that feels no field
-            move = square * alive
-            store(where_greater(move, tiny, vx * scale, ux), u, (i, 0))
-            store(where_greater(move, tiny, vy * scale, uy), u, (i, 1))
-        alive = where_greater(budget, count, where_greater(worst, tol, alive, zero), zero)
+    while True:
+        while largest(alive) > 0.0:
+            worst = _pass(lanes, u, at, field, graph, weights, target, target_at, nudge, k, True)
+            count = count + alive
+            going = where_greater(worst, tol, where_greater(budget, count, alive, zero), zero)
+            if largest(going) > 0.0 and largest(alive - going) > 0.0:
+                # these lanes go on being swept with the others, but their states are kept aside
+                _blend(lanes, alive - going, u, at, aside, 0, vectors)
+                frozen = frozen + (alive - going)
+            alive = going
+        if largest(frozen) > 0.0:
+            _blend(lanes, frozen, aside, 0, u, at, vectors)
+        # torques were read while their neighbours still moved: confirm at the final state
+        worst = _pass(lanes, u, at, field, graph, weights, target, target_at, nudge, k, False)
+        alive = where_greater(worst, tol, where_greater(budget, count, one, zero), zero)
         if largest(alive) == 0.0:
-            # torques were read while their neighbours still moved: confirm at the final state
-            alive = where_greater(_residual(lanes, u, field, graph, weights, target, nudge), tol, one, zero)
-            alive = where_greater(budget, count, alive, zero)
-    store(_residual(lanes, u, field, graph, weights, target, nudge), residual, ())
-    store(count, sweeps, ())
+            break
+        _blend(lanes, one, u, at, aside, 0, vectors)
+        frozen = one - alive
+    store(worst, residual, report_at)
+    store(count, sweeps, report_at)
 
 
-@njit(**OPTIONS)
-def _input_field(lanes, field, bias, inputs, graph, weights):
+@njit(**INLINE)
+def _constant_field(lanes, field, bias, inputs, inputs_at, rows, weights):
     """f_i = h_i (cos ψ_i, sin ψ_i) + Σ_k J_ik u_k over the clamped sites k."""
-    for i in range(field.shape[0]):
-        fx, fy = splat(lanes, bias[i, 0]), splat(lanes, bias[i, 1])
-        for k in range(graph.input_indptr[i], graph.input_indptr[i + 1]):
-            j, w = graph.input_indices[k], splat(lanes, weights[k])
-            fx = fma(w, load(lanes, inputs, (j, 0)), fx)
-            fy = fma(w, load(lanes, inputs, (j, 1)), fy)
-        store(fx, field, (i, 0))
-        store(fy, field, (i, 1))
+    for i in range(len(bias)):
+        store(splat(lanes, bias[i, 0]), field, 2 * i)
+        store(splat(lanes, bias[i, 1]), field, 2 * i + 1)
+    for r in range(len(rows.middle)):
+        i = item(rows.site, r)
+        if item(rows.site, r + 1) - i == 1:
+            fx, fy = _field_of_one(lanes, i, inputs, inputs_at, field, rows, r, weights)
+        else:
+            fx, fy, gx, gy = _field_of_two(lanes, i, inputs, inputs_at, field, rows, r, weights)
+            store(gx, field, 2 * i + 2)
+            store(gy, field, 2 * i + 3)
+        store(fx, field, 2 * i)
+        store(fy, field, 2 * i + 1)
 
 
 @njit(**OPTIONS)
 def relax_blocks(lanes, blocks, u, inputs, target, couplings, bias, graph, nudge, stopping, residual, sweeps):
     """Relax ``u[block, site, component, lane]`` in place for each of ``blocks``."""
-    field = np.empty(u.shape[1:], u.dtype)
-    weights, input_weights = couplings[graph.parameter], couplings[graph.input_parameter]
+    aside, field = np.empty(u.shape[1:], u.dtype), np.empty(u.shape[1:], u.dtype)
+    weights, input_weights = couplings[graph.free.parameter], couplings[graph.clamped.parameter]
     for b in range(blocks[0], blocks[1]):
-        _input_field(lanes, field, bias, inputs[b], graph, input_weights)
-        relax_block(lanes, u[b], field, graph, weights, target[b], nudge, stopping, residual[b], sweeps[b])
+        at, target_at = 2 * b * u.shape[1], 2 * b * target.shape[1]
+        _constant_field(lanes, field, bias, inputs, 2 * b * inputs.shape[1], graph.clamped, input_weights)
+        _relax_block(lanes, u, at, aside, field, graph, weights, target, target_at, nudge, stopping, residual, sweeps, b)
+
+
+@njit(**INLINE)
+def _sums_of(lanes, blocks, i, j, mean, change, other_mean, other_change):
+    """Σ over the samples of m_i·d_j + d_i·m_j"""
+    sum_x = sum_y = splat(lanes, mean.dtype.type(0))
+    sites, others = 2 * mean.shape[1], 2 * other_mean.shape[1]
+    for b in range(blocks):
+        p, q = b * sites + 2 * i, b * others + 2 * j
+        sum_x = fma(load(lanes, mean, p), load(lanes, other_change, q), sum_x)
+        sum_y = fma(load(lanes, mean, p + 1), load(lanes, other_change, q + 1), sum_y)
+        sum_x = fma(load(lanes, change, p), load(lanes, other_mean, q), sum_x)
+        sum_y = fma(load(lanes, change, p + 1), load(lanes, other_mean, q + 1), sum_y)
+    return total(sum_x + sum_y)
+
+
+@njit(**INLINE)
+def _sums_with_input(lanes, blocks, i, j, change, inputs, inputs_at):
+    """Σ over the samples of d_i·u_j"""
+    sum_x = sum_y = splat(lanes, change.dtype.type(0))
+    sites, others = 2 * change.shape[1], 2 * inputs.shape[1]
+    for b in range(blocks):
+        p, q = b * sites + 2 * i, inputs_at + b * others + 2 * j
+        sum_x = fma(load(lanes, change, p), load(lanes, inputs, q), sum_x)
+        sum_y = fma(load(lanes, change, p + 1), load(lanes, inputs, q + 1), sum_y)
+    return total(sum_x + sum_y)
 
 
 @njit(**OPTIONS)
-def _contrast(lanes, plus, minus, inputs, mask, graph, coupling_sum, site_sum):
+def _contrast(lanes, blocks, plus, minus, inputs, first, mask, graph, coupling_sum, site_sum):
     """Sums over samples of u_i·u_j at the one equilibrium less the other, and of u_i likewise.
 
     With the mean m and the difference d of the two states, u⁺_i·u⁺_j − u⁻_i·u⁻_j = m_i·d_j + d_i·m_j exactly, which keeps the digits
-    that a difference of two numbers near one loses; next to a clamped site it is u_k·d_i. ``plus`` and ``minus`` become m and d.
+    that a difference of two numbers near one loses; next to a clamped site it is u_k·d_i. ``plus`` and ``minus`` hold the states of
+    `blocks` blocks, of which the first is block number `first` of ``inputs`` and ``mask``, and become m and d.
     """
-    half, keep = splat(lanes, plus.dtype.type(0.5)), load(lanes, mask, ())
-    for i in range(plus.shape[0]):
-        for c in range(2):
-            p, m = load(lanes, plus, (i, c)), load(lanes, minus, (i, c))
-            store(half * (p + m), plus, (i, c))
-            store(keep * (p - m), minus, (i, c))
+    half, n = splat(lanes, plus.dtype.type(0.5)), 2 * plus.shape[1]
+    for b in range(blocks):
+        keep = load(lanes, mask, first + b)
+        for v in range(b * n, (b + 1) * n):
+            p, m = load(lanes, plus, v), load(lanes, minus, v)
+            store(half * (p + m), plus, v)
+            store(keep * (p - m), minus, v)
     mean, change = plus, minus
-    for i in range(mean.shape[0]):
-        mx, my = load(lanes, mean, (i, 0)), load(lanes, mean, (i, 1))
-        dx, dy = load(lanes, change, (i, 0)), load(lanes, change, (i, 1))
-        for k in range(graph.upper[i], graph.indptr[i + 1]):
-            j = graph.indices[k]
-            one = fma(mx, load(lanes, change, (j, 0)), my * load(lanes, change, (j, 1)))
-            other = fma(dx, load(lanes, mean, (j, 0)), dy * load(lanes, mean, (j, 1)))
-            coupling_sum[graph.parameter[k]] += total(one + other)
-        for k in range(graph.input_indptr[i], graph.input_indptr[i + 1]):
-            j = graph.input_indices[k]
-            coupling_sum[graph.input_parameter[k]] += total(fma(dx, load(lanes, inputs, (j, 0)), dy * load(lanes, inputs, (j, 1))))
-        site_sum[i, 0] += total(dx)
-        site_sum[i, 1] += total(dy)
+    rows = graph.free
+    for r in range(len(rows.middle)):
+        i, w, two = rows.site[r], rows.weight[r], rows.site[r + 1] - rows.site[r]
+        for k in range(rows.first[r], rows.middle[r]):
+            for s in range(two):
+                coupling_sum[rows.parameter[w]] += _sums_of(lanes, blocks, i + s, rows.indices[k], mean, change, mean, change)
+                w += 1
+    rows = graph.clamped
+    for r in range(len(rows.middle)):
+        i, w, two = rows.site[r], rows.weight[r], rows.site[r + 1] - rows.site[r]
+        for k in range(rows.first[r], rows.first[r + 1]):
+            for s in range(two):
+                j = rows.indices[k]
+                coupling_sum[rows.parameter[w]] += _sums_with_input(lanes, blocks, i + s, j, change, inputs, 2 * first * inputs.shape[1])
+                w += 1
+    for i in range(plus.shape[1]):
+        for b in range(blocks):
+            site_sum[i, 0] += total(load(lanes, change, b * n + 2 * i))
+            site_sum[i, 1] += total(load(lanes, change, b * n + 2 * i + 1))
 
 
 @njit(**OPTIONS)
 def gradient_blocks(
     lanes, blocks, u, inputs, target, mask, couplings, bias, graph, nudges, stoppings, residual, sweeps, coupling_sum, site_sum
 ):
-    """Free equilibrium, two nudged equilibria from it, and their contrast, for each of ``blocks``.
+    """Free equilibrium, two nudged equilibria from it, and their contrast, summed over ``blocks``.
 
     ``u`` is left at the free equilibrium. ``nudges`` and ``stoppings`` hold three entries each: free, first and second nudged phase;
-    a phase with β = 0 is the free equilibrium itself. ``residual`` and ``sweeps`` are (block, phase, lane); the sums, in float64, are
-    kept apart for each block so that whoever adds them can do so in a fixed order.
+    a phase with β = 0 is the free equilibrium itself. ``residual`` and ``sweeps`` are (phase, block, lane); the sums are float64.
     """
-    field = np.empty(u.shape[1:], u.dtype)
-    weights, input_weights = couplings[graph.parameter], couplings[graph.input_parameter]
-    plus, minus = np.empty(u.shape[1:], u.dtype), np.empty(u.shape[1:], u.dtype)
-    for b in range(blocks[0], blocks[1]):
-        _input_field(lanes, field, bias, inputs[b], graph, input_weights)
-        relax_block(lanes, u[b], field, graph, weights, target[b], nudges[0], stoppings[0], residual[b, 0], sweeps[b, 0])
-        plus[:] = u[b]
-        minus[:] = u[b]
-        for phase, state in ((1, plus), (2, minus)):
-            if nudges[phase].beta != 0.0:
-                relax_block(
+    first, n = blocks[0], blocks[1] - blocks[0]
+    aside, field = np.empty(u.shape[1:], u.dtype), np.empty(u.shape[1:], u.dtype)
+    plus, minus = np.empty((n, *u.shape[1:]), u.dtype), np.empty((n, *u.shape[1:]), u.dtype)
+    weights, input_weights = couplings[graph.free.parameter], couplings[graph.clamped.parameter]
+    size, t_size = 2 * u.shape[1], 2 * target.shape[1]
+    for b in range(first, blocks[1]):
+        _constant_field(lanes, field, bias, inputs, 2 * b * inputs.shape[1], graph.clamped, input_weights)
+        for phase, state, at in ((0, u, b * size), (1, plus, (b - first) * size), (2, minus, (b - first) * size)):
+            if phase > 0:
+                state[b - first] = u[b]
+            if phase == 0 or nudges[phase].beta != 0.0:
+                _relax_block(
                     lanes,
                     state,
+                    at,
+                    aside,
                     field,
                     graph,
                     weights,
-                    target[b],
+                    target,
+                    b * t_size,
                     nudges[phase],
                     stoppings[phase],
-                    residual[b, phase],
-                    sweeps[b, phase],
+                    residual,
+                    sweeps,
+                    phase * u.shape[0] + b,
                 )
-        _contrast(lanes, plus, minus, inputs[b], mask[b], graph, coupling_sum[b], site_sum[b])
+    _contrast(lanes, n, plus, minus, inputs, first, mask, graph, coupling_sum, site_sum)
 
 
 @njit(**OPTIONS)
 def contrast_blocks(lanes, blocks, plus, minus, inputs, mask, graph, coupling_sum, site_sum):
-    """The contrast alone, of equilibria found by other means; both states are overwritten."""
-    for b in range(blocks[0], blocks[1]):
-        _contrast(lanes, plus[b], minus[b], inputs[b], mask[b], graph, coupling_sum[b], site_sum[b])
+    """The contrast alone, of all blocks of equilibria found by other means; both states are overwritten."""
+    _contrast(lanes, blocks, plus, minus, inputs, 0, mask, graph, coupling_sum, site_sum)

@@ -8,7 +8,7 @@ Differential Equations I*, II.4). Each sample has its own step size, as its stif
 import numpy as np
 from numba import njit
 
-from . import OPTIONS, POLE
+from . import INLINE, OPTIONS, POLE
 
 #: Dormand–Prince coefficients: stages, and fifth-order less fourth-order weights.
 _A = np.array(
@@ -28,25 +28,34 @@ _E = np.array([71 / 57600, 0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525,
 REST = 0.05
 
 
+@njit(**INLINE)
+def _field(rows, r, i, weights, u, fx, fy):
+    """(fx, fy) plus the field of the neighbours, u[site, component], of site i in row r."""
+    step, w = rows.site[r + 1] - rows.site[r], rows.weight[r] + i - rows.site[r]
+    for k in range(rows.first[r], rows.first[r + 1]):
+        j = rows.indices[k]
+        fx += weights[w] * u[j, 0]
+        fy += weights[w] * u[j, 1]
+        w += step
+    return fx, fy
+
+
 @njit(**OPTIONS)
 def _velocity(phi, u, field, graph, weights, target, nudge, out):
     """out_i = −∂(E + βC)/∂φ_i = F_i × u_i; returns the largest magnitude."""
     n_free = phi.shape[0]
-    first_output = n_free - graph.outputs
+    first_output = graph.free.site[graph.hidden_rows]
     for i in range(n_free):
         u[i, 0], u[i, 1] = np.cos(phi[i]), np.sin(phi[i])
     worst = 0.0
-    for i in range(n_free):
-        fx, fy = field[i, 0], field[i, 1]
-        for k in range(graph.indptr[i], graph.indptr[i + 1]):
-            j = graph.indices[k]
-            fx += weights[k] * u[j, 0]
-            fy += weights[k] * u[j, 1]
-        out[i] = fy * u[i, 0] - fx * u[i, 1]
-        if i >= first_output and nudge.beta != 0.0:
-            away = phi[i] - target[i - first_output]
-            out[i] -= nudge.beta * np.sin(away) / max(1.0 + nudge.sharpness * np.cos(away), POLE)
-        worst = max(worst, abs(out[i]))
+    for r in range(len(graph.free.middle)):
+        for i in range(graph.free.site[r], graph.free.site[r + 1]):
+            fx, fy = _field(graph.free, r, i, weights, u, field[i, 0], field[i, 1])
+            out[i] = fy * u[i, 0] - fx * u[i, 1]
+            if i >= first_output and nudge.beta != 0.0:
+                away = phi[i] - target[i - first_output]
+                out[i] -= nudge.beta * np.sin(away) / max(1.0 + nudge.sharpness * np.cos(away), POLE)
+            worst = max(worst, abs(out[i]))
     return worst
 
 
@@ -58,14 +67,13 @@ def flow_samples(samples, phi, inputs, target, couplings, bias, graph, nudge, rt
     ``times`` go to ``path[sample, time, site]``. ``report[sample]`` holds residual, evaluations of the velocity, and time reached.
     """
     n_free = phi.shape[1]
-    weights, input_weights = couplings[graph.parameter], couplings[graph.input_parameter]
+    weights, input_weights = couplings[graph.free.parameter], couplings[graph.clamped.parameter]
     field, u = np.empty((n_free, 2)), np.empty((n_free, 2))
     stages, state, trial = np.empty((7, n_free)), np.empty(n_free), np.empty(n_free)
     for s in range(samples[0], samples[1]):
-        for i in range(n_free):
-            field[i] = bias[i]
-            for k in range(graph.input_indptr[i], graph.input_indptr[i + 1]):
-                field[i] += input_weights[k] * inputs[s, graph.input_indices[k]]
+        for r in range(len(graph.clamped.middle)):
+            for i in range(graph.clamped.site[r], graph.clamped.site[r + 1]):
+                field[i] = _field(graph.clamped, r, i, input_weights, inputs[s], bias[i, 0], bias[i, 1])
         state[:] = phi[s]
         time, saved, evaluations, last_error = 0.0, 0, 1, 1.0
         worst = _velocity(state, u, field, graph, weights, target[s], nudge, stages[0])

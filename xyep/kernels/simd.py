@@ -4,12 +4,12 @@ A kernel that relaxes many samples of one network does the same arithmetic for e
 number for each of ``width`` samples ("lanes") in machine registers, so that a field accumulated over neighbours never touches
 memory, which LLVM's loop vectoriser does not achieve by itself. On processors with shorter registers LLVM splits the vector.
 
-    lanes = Lanes(32)                      # passed to a kernel, it carries the width in its type
-    f = load(lanes, field, (site, 0))      # 32 consecutive numbers field[site, 0, :]; all axes but the last are indexed
-    f = fma(splat(lanes, w), load(lanes, u, (j, 0)), f)
-    store(f, field, (site, 0))
+    lanes = Lanes(32)                    # passed to a kernel, it carries the width in its type
+    f = load(lanes, field, 2 * i)        # of field[site, component, lane]: 32 numbers, the cosines at site i
+    f = fma(splat(lanes, w), load(lanes, u, 2 * j), f)
+    store(f, field, 2 * i)
 
-Arithmetic is IEEE, lane by lane: no lane's result depends on the width or on what the other lanes hold.
+No lane's result depends on the width or on what the other lanes hold; all arithmetic but `rsqrt` is IEEE.
 """
 
 import operator
@@ -62,60 +62,99 @@ class _VectorModel(models.PrimitiveModel):
         super().__init__(manager, vector, ir.VectorType(manager[vector.dtype].get_value_type(), vector.width))
 
 
-def _pointer(context, builder, array_type, array, index_type, index, vector):
-    """Address of ``array[(*index, 0)]`` as a pointer to a vector."""
-    array = context.make_array(array_type)(context, builder, array)
-    index = cgutils.unpack_tuple(builder, index, len(index_type))
-    index.append(context.get_constant(types.intp, 0))
-    pointer = cgutils.get_item_pointer(context, builder, array_type, array, index, wraparound=False)
-    return builder.bitcast(pointer, context.get_value_type(vector).as_pointer())
+def _vectors(context, builder, array_type, array, vector):
+    """Address of the data of a C-contiguous array, as a pointer to vectors."""
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.bitcast(data, context.get_value_type(vector).as_pointer())
 
 
-def _llvm(builder, name, return_type, vector, args):
+def _llvm(builder, name, return_type, vector, args, flags=()):
     """Call the LLVM intrinsic ``name`` of this vector type."""
     bits = 32 if isinstance(vector.element, ir.FloatType) else 64
     signature = ir.FunctionType(return_type, [a.type for a in args])
     function = cgutils.get_or_insert_function(builder.module, signature, f"llvm.{name}.v{vector.count}f{bits}")
-    return builder.call(function, args)
+    return builder.call(function, args, fastmath=flags)
 
 
 @intrinsic
-def load(typingctx, lanes, array, index):
-    """``array[(*index, :width)]``; the last axis must be contiguous."""
+def load(typingctx, lanes, array, n):
+    """Vector number ``n`` of a C-contiguous array, all axes but the last taken as one; the last axis is the lanes. Nothing is checked."""
     vector = Vector(array.dtype, lanes.width)
 
     def codegen(context, builder, signature, args):
-        pointer = _pointer(context, builder, array, args[1], signature.args[2], args[2], vector)
+        pointer = builder.gep(_vectors(context, builder, array, args[1], vector), [args[2]])
         return builder.load(pointer, align=array.dtype.bitwidth // 8)
 
-    return vector(lanes, array, index), codegen
+    return vector(lanes, array, n), codegen
 
 
 @intrinsic
-def store(typingctx, vector, array, index):
-    """``array[(*index, :width)] = vector``"""
+def store(typingctx, vector, array, n):
+    """Write vector number ``n`` of a C-contiguous array."""
 
     def codegen(context, builder, signature, args):
-        pointer = _pointer(context, builder, array, args[1], signature.args[2], args[2], vector)
+        pointer = builder.gep(_vectors(context, builder, array, args[1], vector), [args[2]])
         builder.store(args[0], pointer, align=array.dtype.bitwidth // 8)
         return context.get_dummy_value()
 
-    return types.void(vector, array, index), codegen
+    return types.void(vector, array, n), codegen
 
 
 @intrinsic
-def splat(typingctx, lanes, value):
-    """The same number in every lane."""
-    vector = Vector(value, lanes.width)
+def item(typingctx, array, n):
+    """``array[n]`` for n ≥ 0: without the test for negative indices that an inner loop would repeat."""
+
+    def codegen(context, builder, signature, args):
+        return builder.load(builder.gep(context.make_array(array)(context, builder, args[0]).data, [args[1]]))
+
+    return array.dtype(array, n), codegen
+
+
+@intrinsic
+def splat(typingctx, like, value):
+    """The same number in every lane, in as many lanes as ``like`` has."""
+    dtype = getattr(like, "dtype", value)
+    vector = Vector(dtype, like.width)
 
     def codegen(context, builder, signature, args):
         v = context.get_value_type(vector)
-        undefined = ir.Constant(v, ir.Undefined)
-        one = builder.insert_element(undefined, args[1], ir.Constant(ir.IntType(32), 0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), v.count), [0] * v.count)
-        return builder.shuffle_vector(one, undefined, zeros)
+        number = context.cast(builder, args[1], value, dtype)
+        one = builder.insert_element(ir.Constant(v, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
+        return builder.shuffle_vector(one, ir.Constant(v, ir.Undefined), ir.Constant(_indices(v.count), [0] * v.count))
 
-    return vector(lanes, value), codegen
+    return vector(like, value), codegen
+
+
+def _indices(count):
+    return ir.VectorType(ir.IntType(32), count)
+
+
+@intrinsic
+def join(typingctx, a, b):
+    """One vector of the lanes of both."""
+    vector = Vector(a.dtype, 2 * a.width)
+
+    def codegen(context, builder, signature, args):
+        return builder.shuffle_vector(*args, ir.Constant(_indices(vector.width), list(range(vector.width))))
+
+    return vector(a, b), codegen
+
+
+def _half(first):
+    @intrinsic
+    def half(typingctx, a):
+        vector = Vector(a.dtype, a.width // 2)
+
+        def codegen(context, builder, signature, args):
+            lanes = [first * vector.width + lane for lane in range(vector.width)]
+            return builder.shuffle_vector(args[0], args[0], ir.Constant(_indices(vector.width), lanes))
+
+        return vector(a), codegen
+
+    return half
+
+
+low, high = _half(0), _half(1)
 
 
 def _elementwise(name, n_args, doc):
@@ -141,9 +180,36 @@ def _elementwise(name, n_args, doc):
 
 
 fma = _elementwise("fma", 3, "a b + c, rounded once")
-sqrt = _elementwise("sqrt", 1, "square root")
 absolute = _elementwise("fabs", 1, "magnitude")
-maximum = _elementwise("maxnum", 2, "the larger one; a number wins over NaN")
+
+
+@intrinsic
+def rsqrt(typingctx, x):
+    """1/√x to a few units in the last place.
+
+    The flags let LLVM use the processor's estimate and a Newton step where it has one (float32 on x86 and ARM), which takes a third
+    of the time of square root and division.
+    """
+
+    def codegen(context, builder, signature, args):
+        v, flags = context.get_value_type(x), ("arcp", "afn", "reassoc")
+        root = _llvm(builder, "sqrt", v, v, list(args), flags)
+        return builder.fdiv(ir.Constant(v, [1.0] * v.count), root, flags=flags)
+
+    return x(x), codegen
+
+
+@intrinsic
+def larger(typingctx, a, b):
+    """The larger one, b being ≥ 0: compared as integers, whose order is that of floats unless both are negative. A NaN is the larger."""
+
+    def codegen(context, builder, signature, args):
+        v = context.get_value_type(a)
+        bits = ir.VectorType(ir.IntType(32 if isinstance(v.element, ir.FloatType) else 64), v.count)
+        x, y = (builder.bitcast(arg, bits) for arg in args)
+        return builder.bitcast(builder.select(builder.icmp_signed(">", x, y), x, y), v)
+
+    return a(a, b), codegen
 
 
 def _horizontal(name):
@@ -169,10 +235,8 @@ def total(typingctx, vector):
         x, width = args[0], vector.width
         while width > 1:
             width //= 2
-            index = ir.VectorType(ir.IntType(32), width)
-            low = builder.shuffle_vector(x, x, ir.Constant(index, list(range(width))))
-            high = builder.shuffle_vector(x, x, ir.Constant(index, list(range(width, 2 * width))))
-            x = builder.fadd(low, high)
+            halves = (ir.Constant(_indices(width), list(range(first, first + width))) for first in (0, width))
+            x = builder.fadd(*(builder.shuffle_vector(x, x, half) for half in halves))
         return builder.extract_element(x, ir.Constant(ir.IntType(32), 0))
 
     return vector.dtype(vector), codegen
@@ -206,3 +270,17 @@ _operator(operator.add, "fadd")
 _operator(operator.sub, "fsub")
 _operator(operator.mul, "fmul")
 _operator(operator.truediv, "fdiv")
+
+
+@intrinsic
+def _negative(typingctx, a):
+    def codegen(context, builder, signature, args):
+        return builder.fneg(args[0])
+
+    return a(a), codegen
+
+
+@overload(operator.neg)
+def _overload_negative(a):
+    if isinstance(a, Vector):
+        return lambda a: _negative(a)
