@@ -17,6 +17,7 @@ from .architectures import (
     lattice,
     layered,
     square_lattice,
+    stacked_lattices,
     triangular_lattice,
     xor_lattice,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "read_tree",
     "relax",
     "square_lattice",
+    "stacked_lattices",
     "train",
     "train_ensemble",
     "triangular_lattice",

@@ -194,6 +194,114 @@ def cubic_lattice(shape, inputs, outputs, **options):
     return lattice("cubic", shape, inputs, outputs, **options)
 
 
+def stacked_lattices(shape, window=6, stride=1, channels=1, shared=False, intra_shells=0, outputs=10, *, readout="dense"):
+    """An input lattice, one or several hidden lattices above it, and a read-out.
+
+    A hidden site is coupled to the sites of the lattice below that lie in a square window under it, in all their channels.
+
+    Parameters
+    ----------
+    shape : (rows, columns) of the input lattice; input k is site (k // columns, k % columns)
+    window, stride, channels : integers, or one for each hidden lattice
+        Over n rows, a window w and a stride s make a lattice of (n − w)//s + 1 rows. Channels are sites at the same place.
+    shared : bool
+        False: every coupling is free (locally connected layer, LCL). True: couplings of one displacement and pair of channels share
+        a parameter (convolution), within hidden lattices too. Biases and the read-out stay free.
+    intra_shells : int
+        Couplings within a hidden lattice and channel, out to this shell of neighbours: 0 none, 1 SQ, 4 is read as 4NSQ (20 neighbours).
+    outputs : int
+    readout : "dense", or an integer
+        Outputs lie in two rows over the last lattice; each is coupled to all its sites, or to those in a window of this side under it.
+
+    Initial couplings are N(0, 1/(n_i + n_j)), n_i and n_j being the mean numbers of such couplings at either end, which for dense layers is
+    the rule of `layered`; there is no initial bias. Lengths are in input spacings, also from lattice to lattice.
+    """
+    shape = tuple(check_integer("shape", int(n), 1) for n in check_array("shape", shape, (2,), dtype=np.intp))
+    layers = max(map(np.size, (window, stride, channels)))
+    each = zip(*(_for_each_layer(*argument, layers) for argument in (("window", window), ("stride", stride), ("channels", channels))))
+    intra_shells, outputs = check_integer("intra_shells", intra_shells, 0), check_integer("outputs", outputs, 1)
+
+    # of each lattice: numbers of its sites (row, column, channel), and where its places lie (row, column, 2)
+    sites, place = np.arange(shape[0] * shape[1]).reshape(*shape, 1), np.stack(np.indices(shape)[::-1], -1).astype(float)
+    lattices, parts = [(sites, place)], []
+    for w, s, c in each:
+        below, (rows, columns) = sites, [(n - w) // s + 1 for n in sites.shape[:2]]
+        if min(rows, columns) < 1:
+            raise ValueError(f"window: found {w} over a lattice of {below.shape[0]}×{below.shape[1]}; it must fit in")
+        sites = below.max() + 1 + np.arange(rows * columns * c).reshape(rows, columns, c)
+        place = place[: s * rows : s, : s * columns : s][:rows, :columns] + (w - 1) / 2 * (place[0, 1] - place[0, 0])[0]
+        parts.append((*_windows(below, sites, w, s), shared))
+        if intra_shells:
+            parts.append((*_within(sites, intra_shells), shared))
+        lattices.append((sites, place))
+
+    x, y = (np.linspace(place[..., d].min(), place[..., d].max(), 2 * n + 1)[1::2] for d, n in ((0, -(-outputs // 2)), (1, min(outputs, 2))))
+    above = np.stack(np.meshgrid(x, y), -1).reshape(-1, 1, 2)[:outputs]
+    pairs = np.stack(np.broadcast_arrays(sites.reshape(-1, 1), sites.max() + 1 + np.arange(outputs)), -1)
+    if readout != "dense":
+        apart = np.abs(np.repeat(place.reshape(-1, 1, 2), sites.shape[2], axis=0) - above[:, 0]).max(axis=-1)
+        pairs = pairs[apart <= check_integer("readout", readout, 1) / 2]
+    parts.append((pairs.reshape(-1, 2), np.arange(pairs.size // 2), False))
+    lattices.append((sites.max() + 1 + np.arange(outputs).reshape(outputs, 1, 1), above))
+
+    tying, scale, used = [], [], 0
+    for pairs, kind, tied in parts:
+        kind = np.unique(kind, return_inverse=True)[1] if tied else np.arange(len(pairs))
+        tying.append(used + kind)
+        used += kind.max() + 1
+        scale.append(np.full(kind.max() + 1, sum(len(pairs) / len(np.unique(end)) for end in pairs.T) ** -0.5))
+    numbers = [lattice[0] for lattice in lattices]
+    name = f"{'conv' if shared else 'lcl'}_{_dashed(window)}x{_dashed(channels)}" + f"_stride{_dashed(stride)}" * int(np.max(stride) > 1)
+    return Network(
+        np.concatenate([pairs for pairs, _, _ in parts]),
+        numbers[0].ravel(),
+        numbers[-1].ravel(),
+        positions=np.concatenate(
+            [np.column_stack([np.repeat(p.reshape(-1, 2), n.shape[2], axis=0), np.full(n.size, k)]) for k, (n, p) in enumerate(lattices)]
+        ),
+        tying=np.concatenate(tying),
+        layer=np.repeat(np.arange(len(numbers)), [n.size for n in numbers]),
+        channel=np.concatenate([np.broadcast_to(np.arange(n.shape[2]), n.shape).ravel() for n in numbers]),
+        coupling_scale=np.concatenate(scale),
+        bias_scale=0.0,
+        name=name + f"_shells{intra_shells}" * (intra_shells > 0) + f"_readout{readout}" * (readout != "dense"),
+    )
+
+
+def _for_each_layer(name, value, layers):
+    values = check_array(name, np.broadcast_to(value, layers) if np.ndim(value) == 0 else value, (layers,), dtype=np.intp)
+    return [check_integer(name, int(v), 1) for v in values]
+
+
+def _dashed(value):
+    return "-".join(map(str, np.atleast_1d(value)))
+
+
+def _windows(below, sites, window, stride):
+    """Couplings of `sites` to the windows under them, and their kind: displacement and pair of channels."""
+    rows, columns, channels = sites.shape
+    pairs, kinds = [], []
+    for k, (dy, dx) in enumerate(product(range(window), repeat=2)):
+        under = below[dy : dy + stride * rows : stride, dx : dx + stride * columns : stride][:rows, :columns]
+        ends = np.broadcast_arrays(under[..., :, None], sites[..., None, :])
+        pairs.append(np.stack(ends, -1).reshape(-1, 2))
+        kind = k * below.shape[2] * channels + np.arange(below.shape[2] * channels).reshape(below.shape[2], channels)
+        kinds.append(np.broadcast_to(kind, ends[0].shape).ravel())
+    return np.concatenate(pairs), np.concatenate(kinds)
+
+
+def _within(sites, shells):
+    """Couplings between the sites of one lattice and channel out to a shell of the square lattice, and their kind."""
+    rows, columns, channels = sites.shape
+    pairs, kinds = [np.zeros((0, 2), np.intp)], [np.zeros(0, np.intp)]
+    for k, (_, _, (dy, dx)) in enumerate(_shell_steps(*map(np.array, LATTICES["square"]), shells)):
+        y, x = (np.arange(max(0, -d), min(n, n - d)) for d, n in ((dy, rows), (dx, columns)))
+        ends = sites[np.ix_(y, x)], sites[np.ix_(y + dy, x + dx)]
+        pairs.append(np.stack(ends, -1).reshape(-1, 2))
+        kinds.append(np.broadcast_to(k * channels + np.arange(channels), ends[0].shape).ravel())
+    return np.concatenate(pairs), np.concatenate(kinds)
+
+
 def xor_lattice(size, shells=1, distance=1, kind="square", **options):
     """Lattice for a two-input, one-output task with a stated distance between inputs and output.
 

@@ -55,12 +55,20 @@ class Layout:
         np.cos(phases.transpose(0, 2, 1), out=out[blocks[0] : blocks[1], :, 0])
         np.sin(phases.transpose(0, 2, 1), out=out[blocks[0] : blocks[1], :, 1])
 
-    def unpack(self, u):
-        """(block, site, 2, lane) unit vectors → (sample, site) phases in (−π, π], float64; NaN where an overflow has left none."""
-        x, y = u[:, :, 0], u[:, :, 1]
+    def unpack(self, u, out=None, blocks=None):
+        """(block, site, 2, lane) unit vectors → (sample, site) phases in (−π, π], float64; NaN where an overflow has left none.
+
+        With `blocks`, only their samples are written to `out`.
+        """
+        first, last = (0, self.n_blocks) if blocks is None else blocks
+        if out is None:
+            out = np.empty((self.n_samples, u.shape[1]))
+        x, y = u[first:last, :, 0], u[first:last, :, 1]
         phases = np.arctan2(y, x)
         phases[x * x + y * y < 0.5] = np.nan
-        return phases.transpose(0, 2, 1).reshape(self.n_blocks * self.width, -1)[: self.n_samples].astype(np.float64)
+        samples = slice(first * self.width, min(last * self.width, self.n_samples))
+        out[samples] = phases.transpose(0, 2, 1).reshape(-1, u.shape[1])[: samples.stop - samples.start]
+        return out
 
     def spread(self, values):
         """(sample,) → (block, lane)"""

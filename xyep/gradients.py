@@ -88,9 +88,13 @@ class EPGradient:
         self._unit = {unit: number for number, unit in enumerate(layout.units)}
         self._packed = False
 
-    def load(self, inputs, targets):
-        """(sample, input) and (sample, output) phases of the next batch."""
-        self.inputs, self.targets, self._packed = inputs, targets, False
+    def load(self, inputs, targets, rows):
+        """The next batch: these `rows` of (sample, input) and (sample, output) phases."""
+        self._inputs, self.targets, self._rows, self._packed = inputs, targets[rows], rows, False
+
+    @property
+    def inputs(self):
+        return self._inputs[self._rows]
 
     def __call__(self, parameters, start):
         """Flat gradient (see `Parameters.flatten`); `phases`, `residual` and `iterations` describe the states it came from."""
@@ -114,7 +118,7 @@ class EPGradient:
     def _pack(self, blocks):
         if not self._packed:
             samples = self.layout.samples(blocks)
-            self.layout.pack(self.inputs[samples], self._clamped, blocks)
+            self.layout.pack(self._inputs[self._rows[samples]], self._clamped, blocks)
             self.layout.pack(self.targets[samples], self._target, blocks)
 
     def _relax_fast(self, p, start):
@@ -246,7 +250,7 @@ def ep_gradient(
         threads=check_integer("threads", threads, 1),
     )
     start = as_start(net, initial, len(inputs), seed)
-    batch.load(inputs, targets)
+    batch.load(inputs, targets, np.arange(len(inputs)))
     gradient = _gradient(net, batch, batch(p, start))
     if gradient.n_unconverged:
         warnings.warn(

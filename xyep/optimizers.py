@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .checks import check_choice, check_number
+from .kernels.updates import adam
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,8 @@ class Adam:
 
     def update(self, theta, gradient, state, step, rate):
         """Parameters after update number `step` = 1, 2, …; `state` changes in place."""
-        state[0] += (1 - self.beta1) * (gradient - state[0])
-        state[1] += (1 - self.beta2) * (gradient * gradient - state[1])
-        mean, square = state[0] / (1 - self.beta1**step), state[1] / (1 - self.beta2**step)
-        return theta - rate * mean / (np.sqrt(square) + self.epsilon)
+        corrections = 1 - self.beta1**step, 1 - self.beta2**step
+        return adam(theta, gradient, *state, self.beta1, self.beta2, *corrections, rate, self.epsilon)
 
 
 @dataclass(frozen=True)

@@ -247,6 +247,8 @@ def _fast(net, p, inputs, targets, start, nudge, solver, threads):
     layout = Layout(net, len(inputs), solver.dtype)
     u, clamped, target = (layout.empty(sites) for sites in (net.n_free, net.n_inputs, net.n_outputs))
     residual, sweeps = np.empty((2, layout.n_blocks, layout.width), layout.dtype)
+    phases = np.empty((len(inputs), net.n_sites))
+    phases[:, : net.n_inputs] = inputs
     couplings, bias = p.couplings.astype(layout.dtype), bias_field(net, p).astype(layout.dtype)
 
     def run(blocks):
@@ -255,9 +257,9 @@ def _fast(net, p, inputs, targets, start, nudge, solver, threads):
         layout.pack(inputs[samples], clamped, blocks)
         layout.pack(targets[samples], target, blocks)
         relax_blocks(layout.lanes, blocks, u, clamped, target, couplings, bias, net.graph, nudge, solver.stopping, residual, sweeps)
+        layout.unpack(u, phases[:, net.n_inputs :], blocks)
 
     over_threads(run, layout.units, threads)
-    phases = np.concatenate([inputs, layout.unpack(u)], axis=1)
     residual, sweeps = (layout.per_sample(a).astype(np.float64) for a in (residual, sweeps))
     residual = _seen(phases, residual)
     return Equilibrium(phases, residual, residual <= solver.tol, sweeps.astype(int), beta=nudge.beta)

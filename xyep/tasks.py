@@ -31,23 +31,32 @@ class Task:
     digest: str = ""
 
     def __post_init__(self):
-        n = len(check_array("inputs", self.inputs, ("sample", "input")))
-        check_array("targets", self.targets, (n, "output"))
-        check_array("labels", self.labels, (n,), dtype=np.intp)
-        for name in ("inputs", "targets", "labels"):
-            object.__setattr__(self, name, np.asarray(getattr(self, name)))
+        for name, shape in (("inputs", ("sample", "input")), ("targets", ("sample", "output"))):
+            value = getattr(self, name)
+            if getattr(value, "dtype", None) != np.float32:  # which large data come in, and need not be copied to be checked
+                value = check_array(name, value, shape)
+            object.__setattr__(self, name, value)
+        n = len(self.inputs)
+        check_array("targets", self.targets[:1], (min(n, 1), "output"))
+        object.__setattr__(self, "labels", check_array("labels", self.labels, (n,), dtype=np.intp))
+        if len(self.targets) != n:
+            raise ValueError(f"targets: found {len(self.targets)} samples for {n} of inputs; as many are needed")
         if not self.digest:
             digest = hashlib.sha256()
             for part in (self.inputs, self.targets, self.labels, *self.splits.values()):
                 digest.update(np.ascontiguousarray(part))
             object.__setattr__(self, "digest", digest.hexdigest())
 
+    def numbers(self, name):
+        """Sample numbers of one split."""
+        check_choice("name", name, ("train", "validation", "test"))
+        return np.asarray(self.splits[name]) if name in self.splits else np.arange(len(self))
+
     def part(self, name):
         """The samples of one split as a task."""
-        check_choice("name", name, ("train", "validation", "test"))
+        keep = self.numbers(name)
         if name not in self.splits:
             return self
-        keep = self.splits[name]
         return Task(f"{self.name}_{name}", self.inputs[keep], self.targets[keep], self.labels[keep])
 
     @property
@@ -99,7 +108,7 @@ def _xor():
 
 
 def one_hot(labels, classes):
-    return np.where(labels[:, None] == np.arange(classes), HALF_PI, -HALF_PI)
+    return np.where(labels[:, None] == np.arange(classes), np.float32(HALF_PI), np.float32(-HALF_PI))
 
 
 def _split(train, fraction, seed):
@@ -122,8 +131,11 @@ def _iris(seed, fold, folds, fraction):
     return Task("iris", inputs, one_hot(labels, 3), labels, {"train": train, "validation": validation, "test": test})
 
 
-def _images(name, pixels, labels, n_train, seed, fraction):
-    inputs = np.pi * pixels.reshape(len(pixels), -1) - HALF_PI
+def _images(name, pixels, white, labels, n_train, seed, fraction):
+    """Images of integer pixels, from 0 to −π/2 to `white` at π/2."""
+    inputs = pixels.reshape(len(pixels), -1).astype(np.float32)
+    inputs *= np.float32(np.pi / white)
+    inputs -= np.float32(HALF_PI)
     train, validation = _split(np.arange(n_train), fraction, seed)
     splits = {"train": train, "validation": validation, "test": np.arange(n_train, len(pixels))}
     return Task(name, inputs, one_hot(labels, 10), labels.astype(int), splits)
@@ -133,7 +145,7 @@ def _digits(seed, fraction):
     from sklearn.datasets import load_digits
 
     pixels, labels = load_digits(return_X_y=True)
-    return _images("digits", pixels / 16, labels, 1437, seed, fraction)
+    return _images("digits", pixels, 16, labels, 1437, seed, fraction)
 
 
 MNIST_SHA256 = {
@@ -164,4 +176,4 @@ def read_mnist_file(name):
 def _mnist(seed, fraction):
     images = [read_mnist_file(f"{part}-images-idx3-ubyte.gz") for part in ("train", "t10k")]
     labels = [read_mnist_file(f"{part}-labels-idx1-ubyte.gz") for part in ("train", "t10k")]
-    return _images("mnist", np.concatenate(images) / np.float32(255), np.concatenate(labels), 60_000, seed, fraction)
+    return _images("mnist", np.concatenate(images), 255, np.concatenate(labels), 60_000, seed, fraction)

@@ -103,23 +103,32 @@ def evaluate(net, parameters, task, *, initial_states=1, start="random", seed=0,
     Returns a dict with ``right`` (sample, initial state), and the means ``cost``, ``distance`` and ``accuracy``, with ``solved`` the
     share of initial states from which every sample is answered right, and ``unconverged`` the number of relaxations cut short.
     """
-    m = check_integer("initial_states", initial_states, 1)
-    inputs, targets = (np.repeat(a, m, axis=0) for a in (task.inputs, task.targets))
-    initial = start
-    if start == "random":
-        initial = np.concatenate([inputs, random_phases((len(inputs), net.n_free), seed, *counter)], axis=1)
-    eq = relax(net, parameters, inputs, initial=initial, method=solver or "fast", threads=threads, warn=False)
-    outputs = eq.phases[:, net.n_sites - net.n_outputs :]
-    right = (task.classify(outputs) == np.repeat(task.labels, m)).reshape(-1, m)
+    m, n = check_integer("initial_states", initial_states, 1), len(task)
+    rows = np.repeat(np.arange(n), m)
+    outputs, unconverged = np.empty((n * m, net.n_outputs)), 0
+    for first in range(0, n * m, CHUNK):
+        part = rows[first : first + CHUNK]
+        initial, inputs = start, task.inputs[part]
+        if start == "random":
+            initial = random_phases((n * m, net.n_free), seed, *counter, rows=(first, first + len(part)))
+            initial = np.concatenate([inputs, initial], axis=1)
+        eq = relax(net, parameters, inputs, initial=initial, method=solver or "fast", threads=threads, warn=False)
+        outputs[first : first + CHUNK] = eq.phases[:, net.n_sites - net.n_outputs :]
+        unconverged += eq.n_unconverged
+    targets = task.targets[rows]
+    right = (task.classify(outputs) == task.labels[rows]).reshape(-1, m)
     return {
         "right": right,
         "cost": float(as_cost(cost)(outputs, targets).mean()),
         "distance": float(distance(outputs, targets).mean()),
         "accuracy": float(right.mean()),
         "solved": float(right.all(axis=0).mean()),
-        "unconverged": eq.n_unconverged,
+        "unconverged": unconverged,
     }
 
+
+#: Samples that `evaluate` relaxes at a time, to bound its memory.
+CHUNK = 4096
 
 HISTORY = ("cost", "distance", "accuracy", "residual", "sweeps", "unconverged", "validation_cost", "validation_accuracy")
 FINAL = ("test_accuracy", "test_distance", "test_solved", "test_unconverged")
@@ -140,7 +149,7 @@ class Run:
                 f"task: {task.name} has {task.inputs.shape[1]} inputs and {task.targets.shape[1]} outputs, "
                 f"but net has {net.n_inputs} and {net.n_outputs}; they must agree"
             )
-        self.train, self.validation = task.train, task.validation if "validation" in task.splits else None
+        self.train, self.validation = task.numbers("train"), task.validation if "validation" in task.splits else None
         theta = net.check_parameters(net.init_parameters(seed) if parameters is None else parameters).flatten()
         records, shots = len(training.recorded), len(training.snapshots)
         self.arrays = {"done": np.array(0), "theta": theta, "moments": training.optimizer.init(theta)}
@@ -210,13 +219,13 @@ class Run:
         totals = np.zeros(6)
         rate_of = schedule(t.schedule)
         for b in range(n_batches):
-            keep = order[b * size : (b + 1) * size]
+            keep = self.train[order[b * size : (b + 1) * size]]
             batch, new = self._batch(len(keep))
             if new or n_batches > 1:
-                batch.load(*(np.repeat(values[keep], t.initial_states, axis=0) for values in (self.train.inputs, self.train.targets)))
+                batch.load(self.task.inputs, self.task.targets, np.repeat(keep, t.initial_states))
             gradient = batch(self.parameters, self._start(batch.n_samples, epoch, b))
             if record is not None:
-                totals += self._measure(batch, self.train.labels[keep])
+                totals += self._measure(batch, self.task.labels[keep])
             step = (epoch - 1) * n_batches + b + 1
             rate = t.optimizer.learning_rate * rate_of((step - 1) / (t.epochs * n_batches))
             self.arrays["theta"] = t.optimizer.update(self.arrays["theta"], gradient, self.arrays["moments"], step, rate)
@@ -264,7 +273,8 @@ class Run:
             return
         k = t.snapshots.index(self.done)
         a["snapshot_theta"][k] = a["theta"]
-        inputs, targets = (np.repeat(v[: t.probe_samples], t.probe_states, axis=0) for v in (self.train.inputs, self.train.targets))
+        probes = np.repeat(self.train[: t.probe_samples], t.probe_states)
+        inputs, targets = self.task.inputs[probes], self.task.targets[probes]
         # the same initial states at every snapshot, so that differences between snapshots come from the training
         start = t.start
         if start == "random":

@@ -6,6 +6,7 @@ nothing here checks its input: shapes, finiteness and names are checked once, in
 ``simd``  vectors of samples as a Numba type
 ``fast``  over-relaxed Gauss–Seidel relaxation on unit vectors, and the contrast of two equilibria
 ``flow``  adaptive Runge–Kutta integration of the physical dynamics
+``updates``  one step of an optimizer
 """
 
 #: Compile options of every kernel, each with its reason.
