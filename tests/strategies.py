@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from xyep.architectures import LATTICES, all_to_all, lattice, layered
+from xyep.architectures import LATTICES, all_to_all, lattice, layered, stacked_lattices
 from xyep.energy import hessian
 from xyep.network import Network, Parameters
 
@@ -107,9 +107,19 @@ def layers():
     return st.lists(st.integers(1, 6), min_size=2, max_size=4).map(layered)
 
 
+@st.composite
+def stacks(draw):
+    """An input lattice under one or two hidden lattices, with free or shared couplings."""
+    layers = draw(st.integers(1, 2))
+    options = {"channels": draw(st.lists(st.integers(1, 3), min_size=layers, max_size=layers))}
+    options |= {"window": [draw(st.integers(1, 3)), 2][:layers], "stride": [draw(st.integers(1, 2)), 1][:layers]}
+    options |= {"shared": draw(st.booleans()), "intra_shells": draw(st.integers(0, 4)), "outputs": draw(st.integers(1, 3))}
+    return stacked_lattices((draw(st.integers(4, 5)), 5), readout=draw(st.sampled_from(["dense", 4])), **options)
+
+
 def networks():
     """Every architecture alike."""
-    return st.one_of(dense(), layers(), graphs(), *(lattices(kind) for kind in sorted(LATTICES)))
+    return st.one_of(dense(), layers(), graphs(), stacks(), *(lattices(kind) for kind in sorted(LATTICES)))
 
 
 @st.composite

@@ -12,6 +12,7 @@ from xyep.architectures import (
     lattice,
     layered,
     square_lattice,
+    stacked_lattices,
     xor_lattice,
 )
 from xyep.cost import Cost
@@ -114,6 +115,17 @@ CASES = [
     ("option: misspelled", lambda: square_lattice((3, 3), *CORNERS, shell=2), TypeError, "shell"),
     ("size: two", lambda: xor_lattice(2), ValueError, "size"),
     ("distance: beyond the lattice", lambda: xor_lattice(5, distance=5), ValueError, "distance"),
+    ("stack: window does not fit", lambda: stacked_lattices((5, 5), window=6), ValueError, "window"),
+    (
+        "stack: windows and channels of different numbers",
+        lambda: stacked_lattices((9, 9), window=(3, 2), channels=(1, 1, 1)),
+        ValueError,
+        "window",
+    ),
+    ("stack: no channel", lambda: stacked_lattices((9, 9), channels=0), ValueError, "channels"),
+    ("stack: shape of three", lambda: stacked_lattices((9, 9, 1)), ValueError, "shape"),
+    ("stack: readout", lambda: stacked_lattices((9, 9), readout="sparse"), TypeError, "readout"),
+    ("stack: outputs", lambda: stacked_lattices((9, 9), outputs=0), ValueError, "outputs"),
     # parameters and states
     ("parameters: a list", lambda: energy(NET, [1, 2, 3], PHASES), TypeError, "parameters"),
     ("parameters: of another network", lambda: energy(NET, layered([2, 1]).init_parameters(), PHASES), ValueError, "parameters.couplings"),

@@ -17,6 +17,7 @@ from xyep.architectures import (
     lattice,
     layered,
     square_lattice,
+    stacked_lattices,
     triangular_lattice,
     xor_lattice,
 )
@@ -269,3 +270,57 @@ def test_the_digest_tells_networks_apart():
 def test_components():
     net = Network([(0, 1), (2, 3)], [0], [1], n_sites=5)
     assert len(set(net.components)) == 3
+
+
+def test_stacked_lattices_have_the_couplings_of_the_paper():
+    net = stacked_lattices((28, 28), window=6, stride=1)
+    assert (net.n_inputs, net.n_free, net.n_outputs, net.n_couplings) == (784, 23 * 23 + 10, 10, 24_334)
+    assert np.count_nonzero(net.edges[:, 0] < 784) == 19_044 and net.n_parameters == 24_334
+    assert net.paired and not stacked_lattices((28, 28), intra_shells=1).paired
+    neighbours = stacked_lattices((28, 28), intra_shells=4).n_couplings - net.n_couplings
+    inner = [(dy, dx) for dy in range(-4, 5) for dx in range(-4, 5) if 0 < dy * dy + dx * dx <= 5]
+    assert len(inner) == 20 and neighbours == sum((23 - abs(dy)) * (23 - abs(dx)) for dy, dx in inner) // 2
+    shared = stacked_lattices((28, 28), channels=4, shared=True, intra_shells=1)
+    assert shared.n_parameters == 4 * 36 + 4 * 2 + 10 * 4 * 529
+
+
+def test_windows_lie_under_their_sites():
+    """Hidden site (row, column) of a stack sees the inputs from row·stride to row·stride + window, and channels share places."""
+    net = stacked_lattices((9, 8), window=(3, 2), stride=(2, 1), channels=(2, 3), outputs=4)
+    assert net.n_couplings == 4 * 3 * 2 * 9 + 3 * 2 * 2 * 3 * 4 + 3 * 2 * 3 * 4
+    first, second = net.layer == 1, net.layer == 2
+    assert (first.sum(), second.sum()) == (4 * 3 * 2, 3 * 2 * 3)
+    number = net.n_inputs + (1 * 3 + 2) * 2  # row 1, column 2, channel 0
+    under = net.edges[(net.edges[:, 1] == number) & (net.edges[:, 0] < net.n_inputs), 0]
+    assert sorted(under) == [row * 8 + column for row in (2, 3, 4) for column in (4, 5, 6)]
+    np.testing.assert_array_equal(net.positions[number], [5, 3, 1])  # the middle of its window
+    np.testing.assert_array_equal(net.positions[number + 1], net.positions[number])
+    np.testing.assert_array_equal(net.channel[number : number + 3], [0, 1, 0])
+    for site in np.flatnonzero(second):
+        below = net.edges[(net.edges[:, 1] == site) & (net.layer[net.edges[:, 0]] == 1), 0]
+        np.testing.assert_allclose(net.positions[below, :2].mean(axis=0), net.positions[site, :2])
+
+
+def test_shared_couplings_depend_on_displacement_and_channels_alone():
+    net = stacked_lattices((6, 7), window=2, channels=2, shared=True, intra_shells=2, outputs=2)
+    (i, j), x = net.edges.T, net.positions
+    hidden = j < net.n_sites - 2
+    step = np.where((net.layer[i] == net.layer[j])[:, None] & (x[i] > x[j]).any(axis=1)[:, None], x[i] - x[j], x[j] - x[i])
+    kind = [
+        (*map(float, np.abs(s) if a == b else s), float(np.sign(s[0] * s[1])) * (a == b), int(net.channel[p]), int(net.channel[q]))
+        for s, a, b, p, q in zip(step, net.layer[i], net.layer[j], i, j)
+    ]
+    groups = {}
+    for k in np.flatnonzero(hidden):
+        groups.setdefault(kind[k], set()).add(int(net.parameter[k]))
+    assert all(len(used) == 1 for used in groups.values()), groups
+    assert len(set.union(*groups.values())) == len(groups) == 4 * 2 + 4 * 2
+    assert len(np.unique(net.parameter[~hidden])) == np.count_nonzero(~hidden)
+
+
+def test_a_local_readout_is_coupled_to_what_lies_under_it():
+    net = stacked_lattices((10, 10), window=2, outputs=10, readout=3)
+    outputs = net.edges[:, 1] >= net.n_sites - 10
+    (i, j) = net.edges[outputs].T
+    assert np.abs(net.positions[i, :2] - net.positions[j, :2]).max() <= 1.5
+    assert set(np.bincount(j - net.n_sites + 10)) <= {9, 12, 6, 4} and net.n_couplings < stacked_lattices((10, 10), window=2).n_couplings

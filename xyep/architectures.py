@@ -235,7 +235,9 @@ def stacked_lattices(shape, window=6, stride=1, channels=1, shared=False, intra_
             parts.append((*_within(sites, intra_shells), shared))
         lattices.append((sites, place))
 
-    x, y = (np.linspace(place[..., d].min(), place[..., d].max(), 2 * n + 1)[1::2] for d, n in ((0, -(-outputs // 2)), (1, min(outputs, 2))))
+    x, y = (
+        np.linspace(place[..., d].min(), place[..., d].max(), 2 * n + 1)[1::2] for d, n in ((0, -(-outputs // 2)), (1, min(outputs, 2)))
+    )
     above = np.stack(np.meshgrid(x, y), -1).reshape(-1, 1, 2)[:outputs]
     pairs = np.stack(np.broadcast_arrays(sites.reshape(-1, 1), sites.max() + 1 + np.arange(outputs)), -1)
     if readout != "dense":
@@ -245,6 +247,7 @@ def stacked_lattices(shape, window=6, stride=1, channels=1, shared=False, intra_
     lattices.append((sites.max() + 1 + np.arange(outputs).reshape(outputs, 1, 1), above))
 
     tying, scale, used = [], [], 0
+    parts = [part for part in parts if len(part[0])]
     for pairs, kind, tied in parts:
         kind = np.unique(kind, return_inverse=True)[1] if tied else np.arange(len(pairs))
         tying.append(used + kind)
