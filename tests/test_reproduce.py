@@ -72,6 +72,7 @@ def test_profiles_name_only_parameters_that_exist():
         (["reproduce", "09"], "NOTEBOOK: found '09'"),
         (["figures", "nothing"], "NOTEBOOK: found 'nothing'"),
         (["data", "cifar"], "name: found 'cifar'"),
+        (["data", "fetch", "cifar"], "TASK: found 'cifar'"),
     ],
 )
 def test_wrong_command_lines_say_what_is_wrong(arguments, message, capsys):

@@ -1,12 +1,14 @@
 """Tasks: inputs and targets as phases, splits that do not overlap, data that is what it should be."""
 
 import gzip
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from xyep import tasks
 from xyep.paths import data
-from xyep.tasks import HALF_PI, MNIST_SHA256, Task, load_task, read_mnist_file
+from xyep.tasks import HALF_PI, MNIST_SHA256, Task, fetch_mnist, load_task, read_mnist_file
 
 
 def check_splits(task, n):
@@ -107,6 +109,45 @@ def test_missing_and_corrupt_mnist(tmp_path, monkeypatch):
     (tmp_path / "mnist" / name).write_bytes(gzip.compress(b"\0\0\x08\x01" + b"\0\0\0\x02" + b"\x07\x02"))
     with pytest.raises(ValueError, match="SHA-256.*corrupt"):
         read_mnist_file(name)
+
+
+def test_mnist_that_cannot_be_fetched_says_where_to_put_it(tmp_path, monkeypatch):
+    import pooch
+    import requests
+
+    def offline(url, **keywords):
+        raise requests.ConnectionError("no network")
+
+    monkeypatch.setattr(pooch, "retrieve", offline)
+    monkeypatch.setenv("XYEP_DATA_DIR", str(tmp_path))
+    with pytest.raises(ConnectionError, match="put them into .*mnist.*XYEP_DATA_DIR"):
+        fetch_mnist()
+
+
+def test_fetched_files_are_checked(tmp_path, monkeypatch):
+    """pooch fetches from a folder as from a mirror; the first mirror is corrupt, the second is right."""
+    from hashlib import sha256
+
+    import pooch
+
+    names = {}
+    for k, name in enumerate(MNIST_SHA256):
+        content = {"bad": b"corrupt", "good": bytes([k]) * 9}
+        names[name] = sha256(content["good"]).hexdigest()
+        for mirror, raw in content.items():
+            (tmp_path / mirror).mkdir(exist_ok=True)
+            (tmp_path / mirror / name).write_bytes(raw)
+
+    def copy(url, output, source):
+        Path(output).write_bytes(Path(url.removeprefix("file://")).read_bytes())
+
+    real = pooch.retrieve
+    monkeypatch.setattr(pooch, "retrieve", lambda url, **keywords: real(url, downloader=copy, **keywords))
+    monkeypatch.setattr(tasks, "MNIST_SHA256", names)
+    monkeypatch.setattr(tasks, "MNIST_MIRRORS", (f"file://{tmp_path}/bad/", f"file://{tmp_path}/good/"))
+    monkeypatch.setenv("XYEP_DATA_DIR", str(tmp_path / "data"))
+    folder = fetch_mnist()
+    assert {f.name: sha256(f.read_bytes()).hexdigest() for f in folder.iterdir()} == names
 
 
 def test_idx_files_are_read_as_they_are_defined(tmp_path, monkeypatch):

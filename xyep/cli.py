@@ -24,8 +24,8 @@ def _parser():
     add.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="default all that have results")
     add.add_argument("--profile", choices=PROFILES, default="paper", help="whose results (default %(default)s)")
 
-    add = commands.add_parser("data", help="say which data sets are at hand")
-    add.add_argument("task", nargs="*", metavar="TASK", help="xor, iris, digits or mnist; default all")
+    add = commands.add_parser("data", help="say which data sets are at hand, or fetch one: xyep data fetch mnist")
+    add.add_argument("task", nargs="*", metavar="[fetch] TASK", help="xor, iris, digits or mnist; default all. Only mnist need be fetched")
 
     add = commands.add_parser("bench", help="run the benchmarks")
     add.add_argument("--quick", action="store_true", help="few repeats")
@@ -90,8 +90,13 @@ def _figures(args):
 
 
 def _data(args):
-    from .tasks import load_task
+    from .tasks import fetch_mnist, load_task
 
+    if args.task[:1] == ["fetch"]:
+        if args.task[1:] != ["mnist"]:
+            raise ValueError(f"TASK: found {' '.join(args.task[1:])!r} to fetch; only 'mnist' is needed, the others come with the packages")
+        print(fetch_mnist())
+        return 0
     missing = 0
     for name in args.task or ("xor", "iris", "digits", "mnist"):
         try:
@@ -119,7 +124,7 @@ def main(argv=None):
     args = _parser().parse_args(argv)
     try:
         return {"reproduce": _reproduce, "figures": _figures, "data": _data, "bench": _bench}[args.command](args) or 0
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, FileNotFoundError, ConnectionError) as error:
         print(f"xyep {args.command}: {error}", file=sys.stderr)
         return 2
 

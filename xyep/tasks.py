@@ -156,6 +156,38 @@ MNIST_SHA256 = {
 }
 
 
+#: Public mirrors of the files, tried in turn.
+MNIST_MIRRORS = ("https://storage.googleapis.com/cvdf-datasets/mnist/", "https://ossci-datasets.s3.amazonaws.com/mnist/")
+
+
+def fetch_mnist():
+    """Download the official files that are not at hand to ``XYEP_DATA_DIR`` or the user's cache, and check all; returns their folder.
+
+    Raises
+    ------
+    ConnectionError
+        When no mirror can be reached: says where to put the files by hand.
+    """
+    import pooch
+    import requests
+
+    folder = data() / "mnist"
+    for name, digest in MNIST_SHA256.items():
+        failed = []
+        for mirror in MNIST_MIRRORS:
+            try:
+                pooch.retrieve(mirror + name, known_hash=f"sha256:{digest}", fname=name, path=folder)
+                break
+            except (requests.RequestException, ValueError) as error:  # pooch raises ValueError where the digest differs
+                failed.append(f"{mirror}: {type(error).__name__}")
+        else:
+            raise ConnectionError(
+                f"mnist: {name} could not be fetched ({'; '.join(failed)}); download the four files elsewhere and put them into {folder}, "
+                "or point XYEP_DATA_DIR to a folder that holds mnist/"
+            )
+    return folder
+
+
 def read_mnist_file(name):
     """One of the four official files as an array, its SHA-256 checked."""
     path = data() / "mnist" / name
