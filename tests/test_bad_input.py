@@ -15,7 +15,7 @@ from xyep.architectures import (
     stacked_lattices,
     xor_lattice,
 )
-from xyep.cost import Cost
+from xyep.cost import Cost, CrossEntropy
 from xyep.energy import energy, force, hessian
 from xyep.gradients import ep_gradient, implicit_gradient
 from xyep.network import Network, Parameters
@@ -126,6 +126,8 @@ CASES = [
     ("stack: shape of three", lambda: stacked_lattices((9, 9, 1)), ValueError, "shape"),
     ("stack: readout", lambda: stacked_lattices((9, 9), readout="sparse"), TypeError, "readout"),
     ("stack: outputs", lambda: stacked_lattices((9, 9), outputs=0), ValueError, "outputs"),
+    ("cross-entropy: scale", lambda: CrossEntropy(0.0), ValueError, "scale"),
+    ("cross-entropy: no class", lambda: ep_gradient(NET, P, X, T * -1, cost="cross_entropy"), ValueError, "targets"),
     # parameters and states
     ("parameters: a list", lambda: energy(NET, [1, 2, 3], PHASES), TypeError, "parameters"),
     ("parameters: of another network", lambda: energy(NET, layered([2, 1]).init_parameters(), PHASES), ValueError, "parameters.couplings"),

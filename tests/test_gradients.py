@@ -5,10 +5,10 @@ import warnings
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from strategies import angle, cases, on_networks
+from strategies import angle, cases, on_networks, suited
 
 from xyep.architectures import all_to_all, layered, square_lattice
-from xyep.cost import Cost, as_cost, distance
+from xyep.cost import Cost, CrossEntropy, as_cost, distance
 from xyep.energy import force, parameter_gradient, sum_tied
 from xyep.gradients import LinearResponse, ZeroModeError, ep_gradient, implicit_gradient, zero_modes
 from xyep.network import Network, Parameters
@@ -115,10 +115,10 @@ KINDS = pytest.mark.parametrize("kind", ["lattice", "layered", "all_to_all"])
 
 
 @KINDS
-@pytest.mark.parametrize("cost", ["log_cosine", "cosine", Cost(0.4)])
+@pytest.mark.parametrize("cost", ["log_cosine", "cosine", Cost(0.4), CrossEntropy(3.0)])
 def test_every_component_of_the_exact_gradient(kind, cost):
     net, p, inputs, targets = _problem(kind)
-    theta, step = p.flatten(), 1e-4
+    theta, step, targets = p.flatten(), 1e-4, suited(targets, cost)
 
     def relaxed_cost(vector):
         phases = relax(net, net.unflatten(vector), inputs, seed=1, **TIGHT).phases
@@ -129,9 +129,10 @@ def test_every_component_of_the_exact_gradient(kind, cost):
 
 
 @KINDS
-@pytest.mark.parametrize("cost", ["log_cosine", "cosine", Cost(0.4)])
+@pytest.mark.parametrize("cost", ["log_cosine", "cosine", Cost(0.4), CrossEntropy(3.0)])
 def test_every_component_of_the_ep_gradient(kind, cost):
     net, p, inputs, targets = _problem(kind)
+    targets = suited(targets, cost)
     exact = flat(implicit_gradient(net, p, inputs, targets, cost=cost))
     centred = ep_gradient(net, p, inputs, targets, beta=1e-3, cost=cost, tol=1e-12)
     one_sided = ep_gradient(net, p, inputs, targets, beta=1e-6, estimator="one_sided", cost=cost, tol=1e-13)

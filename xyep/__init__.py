@@ -21,7 +21,7 @@ from .architectures import (
     triangular_lattice,
     xor_lattice,
 )
-from .cost import Cost, distance
+from .cost import Cost, CrossEntropy, distance
 from .energy import energy, force, hessian
 from .ensembles import Case, train_ensemble
 from .gradients import Gradient, ZeroModeError, ep_gradient, implicit_gradient
@@ -41,6 +41,7 @@ __all__ = [
     "Adam",
     "Case",
     "Cost",
+    "CrossEntropy",
     "Equilibrium",
     "Fast",
     "Gradient",

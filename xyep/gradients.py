@@ -18,9 +18,9 @@ from scipy.sparse.linalg import splu
 
 from .blocks import Layout, over_threads
 from .checks import check_choice, check_integer, check_number
-from .cost import as_cost, distance
+from .cost import as_cost, check_classes, distance
 from .energy import hessian
-from .kernels.fast import Nudge, contrast_blocks, gradient_blocks
+from .kernels.fast import contrast_blocks, gradient_blocks
 from .network import Parameters
 from .relaxation import (
     Fast,
@@ -81,7 +81,7 @@ class EPGradient:
         self.betas = tuple(beta * sign for sign in ESTIMATORS[estimator])
         self.layout = layout = Layout(net, n_samples, getattr(solver, "dtype", "float64"))
         self.u, self._clamped, self._target = (layout.empty(sites) for sites in (net.n_free, net.n_inputs, net.n_outputs))
-        self._nudges = tuple(Nudge(b, cost.sharpness) for b in (0.0, *self.betas))
+        self._nudges = tuple(cost.nudge(b) for b in (0.0, *self.betas))
         self._coupling_sum = np.empty((len(layout.units), net.n_parameters))
         self._site_sum = np.empty((len(layout.units), net.n_free, 2))
         self.residual, self.iterations = np.zeros((2, 3, layout.n_blocks, layout.width), layout.dtype)
@@ -91,6 +91,7 @@ class EPGradient:
     def load(self, inputs, targets, rows):
         """The next batch: these `rows` of (sample, input) and (sample, output) phases."""
         self._inputs, self.targets, self._rows, self._packed = inputs, targets[rows], rows, False
+        check_classes(self.cost, self.targets)
 
     @property
     def inputs(self):

@@ -7,8 +7,8 @@ import numpy as np
 
 from .blocks import Layout, over_threads
 from .checks import check_array, check_choice, check_integer, check_number, check_options
-from .cost import as_cost
-from .kernels.fast import Nudge, Stopping, relax_blocks
+from .cost import as_cost, check_classes
+from .kernels.fast import Stopping, relax_blocks
 from .kernels.flow import flow_samples
 
 
@@ -205,7 +205,9 @@ def relax(
         targets = np.zeros((n, net.n_outputs))
     targets = check_targets(net, targets, n)
     start = as_start(net, initial, n, seed)
-    nudge = Nudge(beta, cost.sharpness)
+    if beta:
+        check_classes(cost, targets)
+    nudge = cost.nudge(beta)
     times = check_array("times", times, ("time",))
     if (np.diff(times, prepend=0.0) < 0).any():
         raise ValueError(f"times: found {times}; ascending times from 0 on are needed")

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from .checks import check_choice, check_integer, check_number, check_options
-from .cost import Cost, as_cost, distance
+from .cost import Cost, CrossEntropy, as_cost, distance
 from .gradients import ESTIMATORS, EPGradient
 from .optimizers import SGD, Adam, schedule
 from .relaxation import Fast, GradientFlow, random_phases, relax
@@ -26,6 +26,7 @@ class Training:
     start : "random" (M of them), or "aligned" (the same one each time, see `relax`; M = 1)
     beta, estimator, cost : of the EP gradient
     optimizer : `Adam` or `SGD`;  schedule : "constant", "linear" or "cosine"
+    coupling_decay : λ; each update also shrinks all couplings by the factor 1 − ηλ, η being the learning rate
     solver, nudged_solver : of the free and (default: the same) of the nudged phases
     record_every : epochs between two entries of the history
     snapshots : epochs after which couplings, biases, phases and responses are kept; 0 is the initial state
@@ -40,9 +41,10 @@ class Training:
     start: str = "random"
     beta: float = 0.1
     estimator: str = "centered"
-    cost: Cost = field(default_factory=Cost)
+    cost: Cost | CrossEntropy = field(default_factory=Cost)
     optimizer: Adam | SGD = field(default_factory=Adam)
     schedule: str = "constant"
+    coupling_decay: float = 0.0
     solver: Fast | GradientFlow = field(default_factory=lambda: Fast(tol=1e-4, dtype="float32", max_sweeps=300))
     nudged_solver: Fast | GradientFlow | None = None
     record_every: int = 1
@@ -73,6 +75,7 @@ class Training:
         if type(self.nudged_solver) is not type(self.solver):
             raise TypeError(f"nudged_solver: found {self.nudged_solver!r}; it must be of the kind of solver={self.solver!r}")
         schedule(self.schedule)
+        check_number("coupling_decay", self.coupling_decay, 0.0)
         snapshots = tuple(check_integer("snapshots", s, 0, self.epochs) for s in self.snapshots)
         if list(snapshots) != sorted(set(snapshots)):
             raise ValueError(f"snapshots: found {self.snapshots}; ascending epochs, each once, are needed")
@@ -86,7 +89,7 @@ class Training:
     def describe(self):
         """As nested plain values, for attributes."""
         plain = asdict(self)
-        for name in ("optimizer", "solver", "nudged_solver"):
+        for name in ("cost", "optimizer", "solver", "nudged_solver"):
             plain[name] = {"kind": type(getattr(self, name)).__name__, **plain[name]}
         return plain | {"snapshots": list(self.snapshots)}
 
@@ -228,7 +231,9 @@ class Run:
                 totals += self._measure(batch, self.task.labels[keep])
             step = (epoch - 1) * n_batches + b + 1
             rate = t.optimizer.learning_rate * rate_of((step - 1) / (t.epochs * n_batches))
-            self.arrays["theta"] = t.optimizer.update(self.arrays["theta"], gradient, self.arrays["moments"], step, rate)
+            theta = t.optimizer.update(self.arrays["theta"], gradient, self.arrays["moments"], step, rate)
+            theta[: self.net.n_parameters] *= 1 - rate * t.coupling_decay
+            self.arrays["theta"] = theta
         if not np.isfinite(self.arrays["theta"].sum()):
             raise FloatingPointError(f"epoch {epoch}: parameters are no longer finite; lower the learning rate")
         if record is not None:

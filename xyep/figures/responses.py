@@ -116,17 +116,17 @@ def decay(tree):
                 axis.semilogy(middle["output_distance"], middle, style, color=COLORS[shells], label=text)
             far = profile.where(profile["output_distance"] >= 3, drop=True).mean("output_distance")
             ratio[d, shells] = far.median("seed")
-        axis.set(xlabel="distance from output", title=f"inputs at distance {d}")
+        axis.set(xlabel="distance from output (lattice constants)", title=f"inputs at distance {d}")
     axes[0].set_ylabel("rms nudge response (rad)")
-    axes[0].legend(fontsize=6, loc="lower left")
     styles = [Line2D([], [], color="k", ls=":", label="before"), Line2D([], [], color="k", label="after training")]
-    axes[1].legend(handles=styles, fontsize=6, loc="lower left")
+    axes[0].legend(handles=styles, fontsize=6, loc="lower left")
     for axis in axes[1:-1]:
         axis.sharey(axes[0])
     d = distances[0]
     for shells in sorted({s for _, s in ratio}):
         values = ratio[d, shells]
-        axes[-1].plot(values["snapshot"] + 1, values, "o-", color=COLORS[shells])
+        axes[-1].plot(values["snapshot"] + 1, values, "o-", color=COLORS[shells], label=f"{shells} shell{'s' * (shells > 1)}")
+    axes[-1].legend(fontsize=6, loc="lower left")
     axes[-1].set(xscale="log", yscale="log", xlabel="epoch + 1", ylabel="response at distance ≥ 3 (rad)", title=f"inputs at distance {d}")
     letters(axes)
     few, many = min(s for _, s in ratio), max(s for _, s in ratio)

@@ -9,9 +9,9 @@ The angle between u_i and F_i never grows, so the energy never rises. As the ang
 μ = 0 is the plain minimisation over φ_i, μ = 1 keeps the energy to leading order in the angle, and values between carry soft modes
 over the lattice as successive over-relaxation does. No sine, cosine or norm of the field is evaluated, only one reciprocal square root.
 
-A nudged output o feels the further field β f'(x) t_o, x = u_o · t_o, for the cost C = −Σ_o f(x). As f' depends on u_o the update is
-a fixed-point iteration, which near the cost's pole would oscillate: its slope −s is known, and adding s/(1 + μ) u_o makes it a
-Newton step.
+A nudged output o feels the further field β f'(x) t_o, x = u_o · t_o, for the cost C = −Σ_o f(x), and β s (y_o − p_o) along π/2 for the
+cross-entropy, p being the softmax of s sin φ over the outputs. As that depends on u_o the update is a fixed-point iteration, which
+where it is steep would oscillate: its slope −σ is known, and adding σ/(1 + μ) u_o makes it a Newton step.
 
 Layout: samples are cut into blocks of ``width`` lanes; a block's state is ``u[site, component, lane]`` with component 0 = cos φ and
 1 = sin φ, so that every neighbour is one weight times consecutive numbers. Two sites that follow each other and have the same
@@ -25,7 +25,7 @@ import numpy as np
 from numba import njit
 
 from . import INLINE, OPTIONS, POLE
-from .simd import absolute, fma, high, item, join, larger, largest, load, low, rsqrt, splat, store, total, where_greater
+from .simd import absolute, exponential, fma, high, item, join, larger, largest, load, low, rsqrt, splat, store, total, where_greater
 
 
 class Rows(NamedTuple):
@@ -56,6 +56,7 @@ class Stopping(NamedTuple):
 class Nudge(NamedTuple):
     beta: float  # nudging strength, 0 in the free phase
     sharpness: float  # κ of the cost, f'(x) = 1 / (1 + κ x)
+    scale: float  # s of the cross-entropy, 0 for the other costs
 
 
 @njit(**INLINE)
@@ -86,14 +87,31 @@ def _field_of_two(lanes, i, u, at, field, rows, r, weights):
 
 
 @njit(**INLINE)
-def _nudging(ux, uy, tx, ty, nudge):
-    """Field along the target from the nudging of an output, and how fast it falls as u turns towards the target."""
-    one, beta, kappa = splat(ux, 1.0), splat(ux, nudge.beta), splat(ux, nudge.sharpness)
-    x = fma(ux, tx, uy * ty)
+def _nudging(ux, uy, tx, ty, share, nudge):
+    """Field of the nudging on an output, and how fast it falls as u turns along with it; `share` is the output's softmax p."""
+    zero, one, beta = splat(ux, 0.0), splat(ux, 1.0), splat(ux, nudge.beta)
+    if nudge.scale > 0.0:
+        s = splat(ux, nudge.scale)
+        strength = beta * s * (where_greater(ty, zero, one, zero) - share)
+        slope = beta * s * s * share * (one - share) * (one - uy * uy)
+        return zero, strength, larger(slope, zero)
+    x, kappa = fma(ux, tx, uy * ty), splat(ux, nudge.sharpness)
     # at the pole x = −1 of the logarithmic cost the field is finite but far above all couplings
     denominator = larger(fma(kappa, x, one), splat(ux, POLE))
     strength = beta / denominator
-    return strength, larger(strength * kappa * (one - x * x) / denominator, splat(ux, 0.0))
+    return strength * tx, strength * ty, larger(strength * kappa * (one - x * x) / denominator, zero)
+
+
+@njit(**INLINE)
+def _softmax(lanes, u, at, outputs, scale, share):
+    """Softmax of ``scale`` sin φ over the outputs, whose first unit vector is vector `at` of ``u``."""
+    total_share = splat(lanes, u.dtype.type(0))
+    for o in range(outputs):
+        weight = exponential(splat(lanes, u.dtype.type(scale)) * load(lanes, u, at + 2 * o + 1))
+        store(weight, share, o)
+        total_share = total_share + weight
+    for o in range(outputs):
+        store(load(lanes, share, o) / total_share, share, o)
 
 
 @njit(**INLINE)
@@ -103,7 +121,7 @@ def _torque(ux, uy, fx, fy):
 
 @njit(**INLINE)
 def _turned(ux, uy, fx, fy, slope, k):
-    """normalise(F − (k (F·u)₊ − (1 − k) s) u)"""
+    """normalise(F − (k (F·u)₊ − (1 − k) σ) u)"""
     # a site that feels no field stays, by a share of its own direction that is lost in rounding where any field is felt
     stay = fma(splat(ux, 1.0 - k), slope, splat(ux, 1e-17))
     own = fma(splat(ux, -k), larger(fma(fx, ux, fy * uy), splat(ux, 0.0)), stay)
@@ -113,7 +131,7 @@ def _turned(ux, uy, fx, fy, slope, k):
 
 
 @njit(**INLINE)
-def _visit(lanes, first, last, u, at, field, graph, weights, target, target_at, nudge, k, output, moving, worst):
+def _visit(lanes, first, last, u, at, field, graph, weights, target, target_at, share, nudge, k, output, moving, worst):
     """Visit rows `first` to `last`, all hidden sites or all outputs."""
     rows = graph.free
     first_output = item(rows.site, graph.hidden_rows)
@@ -125,9 +143,9 @@ def _visit(lanes, first, last, u, at, field, graph, weights, target, target_at, 
             fx, fy = _field_of_one(lanes, i, u, at, field, rows, r, weights)
             ux, uy, slope = load(lanes, u, n), load(lanes, u, n + 1), nothing
             if output:
-                tx, ty = load(lanes, target, o), load(lanes, target, o + 1)
-                strength, slope = _nudging(ux, uy, tx, ty, nudge)
-                fx, fy = fma(strength, tx, fx), fma(strength, ty, fy)
+                tx, ty, p = load(lanes, target, o), load(lanes, target, o + 1), load(lanes, share, i - first_output)
+                gx, gy, slope = _nudging(ux, uy, tx, ty, p, nudge)
+                fx, fy = fx + gx, fy + gy
             worst = larger(_torque(ux, uy, fx, fy), worst)
             if moving:
                 ux, uy = _turned(ux, uy, fx, fy, slope, k)
@@ -140,8 +158,9 @@ def _visit(lanes, first, last, u, at, field, graph, weights, target, target_at, 
             if output:
                 tx = join(load(lanes, target, o), load(lanes, target, o + 2))
                 ty = join(load(lanes, target, o + 1), load(lanes, target, o + 3))
-                strength, slope = _nudging(ux, uy, tx, ty, nudge)
-                fx, fy = fma(strength, tx, fx), fma(strength, ty, fy)
+                p = join(load(lanes, share, i - first_output), load(lanes, share, i - first_output + 1))
+                nx, ny, slope = _nudging(ux, uy, tx, ty, p, nudge)
+                fx, fy = fx + nx, fy + ny
             torque = _torque(ux, uy, fx, fy)
             worst = larger(low(torque), larger(high(torque), worst))
             if moving:
@@ -154,11 +173,14 @@ def _visit(lanes, first, last, u, at, field, graph, weights, target, target_at, 
 
 
 @njit(**INLINE)
-def _pass(lanes, u, at, field, graph, weights, target, target_at, nudge, k, moving):
+def _pass(lanes, u, at, field, graph, weights, target, target_at, share, nudge, k, moving):
     """The largest torque |∂(E + βC)/∂φ_i| in every lane, each site's being read when it is visited and, if `moving`, turned."""
     hidden, rows, worst = graph.hidden_rows, len(graph.free.middle), splat(lanes, u.dtype.type(0))
-    worst = _visit(lanes, 0, hidden, u, at, field, graph, weights, target, target_at, nudge, k, False, moving, worst)
-    return _visit(lanes, hidden, rows, u, at, field, graph, weights, target, target_at, nudge, k, True, moving, worst)
+    worst = _visit(lanes, 0, hidden, u, at, field, graph, weights, target, target_at, share, nudge, k, False, moving, worst)
+    if nudge.beta != 0.0 and nudge.scale > 0.0:
+        first_output = item(graph.free.site, hidden)
+        _softmax(lanes, u, at + 2 * first_output, item(graph.free.site, rows) - first_output, nudge.scale, share)
+    return _visit(lanes, hidden, rows, u, at, field, graph, weights, target, target_at, share, nudge, k, True, moving, worst)
 
 
 @njit(**INLINE)
@@ -177,11 +199,12 @@ def _relax_block(lanes, u, at, aside, field, graph, weights, target, target_at, 
     k = stopping.over_relaxation / (1.0 + stopping.over_relaxation)
     tol, budget = splat(lanes, dtype(stopping.tol)), splat(lanes, dtype(stopping.max_sweeps))
     vectors = 2 * graph.free.site[-1]
+    share = np.zeros((graph.free.site[-1] - graph.free.site[graph.hidden_rows], u.shape[3]), u.dtype)
     count, frozen = zero, zero
     alive = where_greater(budget, count, one, zero)
     while True:
         while largest(alive) > 0.0:
-            worst = _pass(lanes, u, at, field, graph, weights, target, target_at, nudge, k, True)
+            worst = _pass(lanes, u, at, field, graph, weights, target, target_at, share, nudge, k, True)
             count = count + alive
             going = where_greater(worst, tol, where_greater(budget, count, alive, zero), zero)
             if largest(going) > 0.0 and largest(alive - going) > 0.0:
@@ -192,7 +215,7 @@ def _relax_block(lanes, u, at, aside, field, graph, weights, target, target_at, 
         if largest(frozen) > 0.0:
             _blend(lanes, frozen, aside, 0, u, at, vectors)
         # torques were read while their neighbours still moved: confirm at the final state
-        worst = _pass(lanes, u, at, field, graph, weights, target, target_at, nudge, k, False)
+        worst = _pass(lanes, u, at, field, graph, weights, target, target_at, share, nudge, k, False)
         alive = where_greater(worst, tol, where_greater(budget, count, one, zero), zero)
         if largest(alive) == 0.0:
             break

@@ -48,13 +48,21 @@ def _velocity(phi, u, field, graph, weights, target, nudge, out):
     for i in range(n_free):
         u[i, 0], u[i, 1] = np.cos(phi[i]), np.sin(phi[i])
     worst = 0.0
+    total = 0.0
+    if nudge.scale > 0.0:
+        for i in range(first_output, n_free):
+            total += np.exp(nudge.scale * u[i, 1])
     for r in range(len(graph.free.middle)):
         for i in range(graph.free.site[r], graph.free.site[r + 1]):
             fx, fy = _field(graph.free, r, i, weights, u, field[i, 0], field[i, 1])
             out[i] = fy * u[i, 0] - fx * u[i, 1]
             if i >= first_output and nudge.beta != 0.0:
-                away = phi[i] - target[i - first_output]
-                out[i] -= nudge.beta * np.sin(away) / max(1.0 + nudge.sharpness * np.cos(away), POLE)
+                if nudge.scale > 0.0:
+                    wanted = 1.0 if np.sin(target[i - first_output]) > 0.0 else 0.0
+                    out[i] += nudge.beta * nudge.scale * (wanted - np.exp(nudge.scale * u[i, 1]) / total) * u[i, 0]
+                else:
+                    away = phi[i] - target[i - first_output]
+                    out[i] -= nudge.beta * np.sin(away) / max(1.0 + nudge.sharpness * np.cos(away), POLE)
             worst = max(worst, abs(out[i]))
     return worst
 

@@ -181,6 +181,7 @@ def _elementwise(name, n_args, doc):
 
 fma = _elementwise("fma", 3, "a b + c, rounded once")
 absolute = _elementwise("fabs", 1, "magnitude")
+exponential = _elementwise("exp", 1, "exponential function, lane by lane from the mathematical library: slow, not for inner loops")
 
 
 @intrinsic
