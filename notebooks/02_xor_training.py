@@ -71,7 +71,7 @@ training = make_training(
     beta=beta,
     record_every=max(1, epochs // 100),
     snapshots=(epochs,),
-    responses=False,  # notebook 03 looks at them
+    responses=(),  # notebook 03 looks at them
     probe_samples=4,
 )
 

@@ -12,7 +12,7 @@ from xyep.architectures import all_to_all, layered, square_lattice
 from xyep.cost import COSTS, Cost, CrossEntropy, as_cost
 from xyep.energy import energy, force
 from xyep.network import Network, Parameters
-from xyep.relaxation import Equilibrium, Fast, GradientFlow, NotConvergedWarning, relax
+from xyep.relaxation import Equilibrium, Fast, GradientFlow, NotConvergedWarning, random_phases, relax
 
 unconverged_ok = pytest.mark.filterwarnings("ignore::xyep.relaxation.NotConvergedWarning")
 MU = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0.0, 1.0))
@@ -311,3 +311,47 @@ def test_solvers_as_values():
     np.testing.assert_array_equal(a.phases, b.phases)
     np.testing.assert_array_equal(a.phases, c.phases)
     assert Fast(dtype="float32").tol > Fast().tol
+
+
+def test_rows_of_random_phases_are_those_of_the_whole():
+    whole = random_phases((37, 5), 3, 2, 1)
+    for rows in ((0, 37), (0, 1), (3, 4), (16, 37), (7, 30)):
+        np.testing.assert_array_equal(random_phases((37, 5), 3, 2, 1, rows=rows), whole[slice(*rows)])
+
+
+def test_an_aligned_start_follows_the_field_of_inputs_and_earlier_sites():
+    """After one sweep without over-relaxation, site by site with the field from a full matrix; the flow starts there too."""
+    net, p, inputs, _ = _many(4)
+    found = relax(net, p, inputs, initial="aligned", over_relaxation=0.0, max_sweeps=1, tol=0.0, warn=False).phases
+    J = np.zeros((net.n_sites,) * 2)
+    J[net.edges[:, 0], net.edges[:, 1]] = J[net.edges[:, 1], net.edges[:, 0]] = p.couplings[net.parameter]
+    u = np.zeros(found.shape, complex)
+    u[:, : net.n_inputs] = np.exp(1j * inputs)
+    for i in range(net.n_inputs, net.n_sites):
+        field = u @ J[i] + p.bias_amplitude[i] * np.exp(1j * p.bias_phase[i])
+        u[:, i] = field / np.abs(field)
+    np.testing.assert_allclose(angle(found, np.angle(u)), 0, atol=1e-6)
+    start = relax(net, p, inputs, initial="aligned", method="gradient_flow", times=[0.0, 1.0], warn=False).trajectory[:, 0]
+    np.testing.assert_allclose(angle(start, found), 0, atol=1e-9)
+    again = [relax(net, p, inputs, initial="aligned", seed=s).phases for s in (0, 1)]
+    np.testing.assert_array_equal(*again)
+
+
+def test_sites_visited_in_pairs_move_as_single_ones_do():
+    """A layered network and the same one with a dangling, uncoupled-in-effect site that breaks up the pairs."""
+    net = layered([5, 8, 4])
+    extra = [(net.n_sites + k, 5 + 2 * k) for k in range(4)]  # a site on every other hidden one
+    broken = Network([*net.edges, *extra], net.inputs, net.outputs, n_sites=net.n_sites + 4)
+    assert net.paired and not broken.paired
+    p, rng = net.init_parameters(0), np.random.default_rng(0)
+    place = np.argsort(broken.labels)[: net.n_sites]  # where the sites of `net` are in `broken`
+    couplings = np.concatenate([p.couplings, np.zeros(4)])
+    q = Parameters(couplings, np.zeros(broken.n_sites), np.zeros(broken.n_sites))
+    inputs, start = rng.uniform(-1, 1, (20, 5)), rng.uniform(-3, 3, (20, net.n_sites))
+    start[:, :5] = inputs
+    other = np.zeros((20, broken.n_sites))
+    other[:, place] = start
+    for dtype, atol in (("float64", 1e-12), ("float32", 1e-5)):
+        options = {"max_sweeps": 5, "tol": 0.0, "dtype": dtype, "warn": False}
+        one, two = relax(net, p, inputs, initial=start, **options), relax(broken, q, inputs, initial=other, **options)
+        np.testing.assert_allclose(angle(one.phases, two.phases[:, place]), 0, atol=atol)

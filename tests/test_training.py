@@ -75,7 +75,7 @@ def test_seeds_differ_and_repeat():
 def test_threads_do_not_matter(tmp_path):
     task = xyep.load_task("digits")
     net = xyep.layered([64, 10, 10])
-    options = {"epochs": 2, "batch_size": 500, "initial_states": 1, "snapshots": (2,), "responses": False, "final_states": 1}
+    options = {"epochs": 2, "batch_size": 500, "initial_states": 1, "snapshots": (2,), "responses": (), "final_states": 1}
     solver = xyep.Fast(tol=1e-3, dtype="float32", max_sweeps=20)
     for threads in (1, 2):
         xyep.train(net, task, store=tmp_path / f"{threads}.zarr", threads=threads, solver=solver, **options)

@@ -74,10 +74,9 @@ def run_dataset(run):
         for name, (dim, values) in stack.items():
             variables[name] = (("snapshot", dim), np.asarray(values, np.float32).reshape(shots, -1))
         variables["phase"] = (("snapshot", "sample", "site"), a["phase"])
-        if training.responses:
-            variables["nudge_response"] = (("snapshot", "sample", "site"), a["nudge_response"])
-            variables["input_response"] = (("snapshot", "sample", "site", "input"), a["input_response"])
-            variables["pattern_response"] = (("snapshot", "site"), a["pattern_response"])
+        probe = ("snapshot", "sample", "site")
+        dims = {"nudge_response": probe, "input_response": (*probe, "input"), "pattern_response": ("snapshot", "site")}
+        variables |= {name: (dims[name], a[name]) for name in training.responses}
     ds = xr.Dataset(variables, coords)
     for name, (long_name, units) in UNITS.items():
         if name in ds.variables:

@@ -88,7 +88,7 @@ def load_task(name, *, seed=0, fold=0, folds=5, validation=0.15):
     "digits" : 8×8 digits bundled with scikit-learn, first 1437 train and validation, last 360 test
     "mnist" : the official files from ``XYEP_DATA_DIR``
 
-    `validation` is the fraction of the training samples set aside, by the generator seeded with `seed`.
+    `validation` is the fraction of the training samples set aside, by the generator seeded with `seed`; 0 sets none aside.
     """
     loaders = {"xor": _xor, "iris": _iris, "digits": _digits, "mnist": _mnist}
     check_choice("name", name, tuple(loaders))
@@ -112,10 +112,14 @@ def one_hot(labels, classes):
 
 
 def _split(train, fraction, seed):
-    fraction = check_number("validation", fraction, 0, 1, exclude=(0, 1))
+    fraction = check_number("validation", fraction, 0, 1, exclude=(1,))
     shuffled = np.random.default_rng([seed, 2]).permutation(train)
     cut = round(fraction * len(train))
     return np.sort(shuffled[cut:]), np.sort(shuffled[:cut])
+
+
+def _splits(train, validation, test):
+    return {"train": train} | ({"validation": validation} if len(validation) else {}) | {"test": test}
 
 
 def _iris(seed, fold, folds, fraction):
@@ -128,7 +132,7 @@ def _iris(seed, fold, folds, fraction):
     train, validation = _split(rest, fraction, seed)
     low, high = features[train].min(axis=0), features[train].max(axis=0)
     inputs = HALF_PI * np.clip(2 * (features - low) / (high - low) - 1, -1, 1)
-    return Task("iris", inputs, one_hot(labels, 3), labels, {"train": train, "validation": validation, "test": test})
+    return Task("iris", inputs, one_hot(labels, 3), labels, _splits(train, validation, test))
 
 
 def _images(name, pixels, white, labels, n_train, seed, fraction):
@@ -137,8 +141,7 @@ def _images(name, pixels, white, labels, n_train, seed, fraction):
     inputs *= np.float32(np.pi / white)
     inputs -= np.float32(HALF_PI)
     train, validation = _split(np.arange(n_train), fraction, seed)
-    splits = {"train": train, "validation": validation, "test": np.arange(n_train, len(pixels))}
-    return Task(name, inputs, one_hot(labels, 10), labels.astype(int), splits)
+    return Task(name, inputs, one_hot(labels, 10), labels.astype(int), _splits(train, validation, np.arange(n_train, len(pixels))))
 
 
 def _digits(seed, fraction):

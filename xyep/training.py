@@ -16,6 +16,10 @@ from .responses import input_response, nudge_response, pattern_response
 _BATCHES, _VALIDATION, _FINAL, _PROBE = 1 << 20, (1 << 20) + 1, (1 << 20) + 2, (1 << 20) + 3
 
 
+#: What snapshots can tell beyond parameters and phases.
+RESPONSES = ("nudge_response", "input_response", "pattern_response")
+
+
 @dataclass(frozen=True)
 class Training:
     """How to train; every field is stored with the result.
@@ -30,7 +34,8 @@ class Training:
     solver, nudged_solver : of the free and (default: the same) of the nudged phases
     record_every : epochs between two entries of the history
     snapshots : epochs after which couplings, biases, phases and responses are kept; 0 is the initial state
-    responses : whether snapshots hold the responses, one factorisation of the Hessian a probe
+    responses : which of `RESPONSES` snapshots hold; the input response needs a factorisation of the Hessian, and memory, for every probe
+    response_beta : β of the nudge response, default that of the training; 0 takes the limit
     probe_samples, probe_states : the first training samples, and initial states each, that snapshots show
     final_states : fresh random initial states from which the trained network is tested; 0 leaves the test out
     """
@@ -49,7 +54,8 @@ class Training:
     nudged_solver: Fast | GradientFlow | None = None
     record_every: int = 1
     snapshots: tuple = ()
-    responses: bool = True
+    responses: tuple = RESPONSES
+    response_beta: float | None = None
     probe_samples: int = 16
     probe_states: int = 1
     final_states: int = 200
@@ -65,6 +71,9 @@ class Training:
         if self.start == "aligned" and (self.initial_states > 1 or self.final_states > 1):
             raise ValueError("initial_states: an aligned start is one state; initial_states=1 and final_states of 0 or 1 are needed")
         check_number("beta", self.beta, exclude=(0.0,))
+        if self.response_beta is None:
+            object.__setattr__(self, "response_beta", self.beta)
+        check_number("response_beta", self.response_beta)
         check_choice("estimator", self.estimator, tuple(ESTIMATORS))
         object.__setattr__(self, "cost", as_cost(self.cost))
         for name, kinds in (("optimizer", (Adam, SGD)), ("solver", (Fast, GradientFlow))):
@@ -74,6 +83,7 @@ class Training:
             object.__setattr__(self, "nudged_solver", self.solver)
         if type(self.nudged_solver) is not type(self.solver):
             raise TypeError(f"nudged_solver: found {self.nudged_solver!r}; it must be of the kind of solver={self.solver!r}")
+        object.__setattr__(self, "responses", tuple(check_choice("responses", r, RESPONSES) for r in self.responses))
         schedule(self.schedule)
         check_number("coupling_decay", self.coupling_decay, 0.0)
         snapshots = tuple(check_integer("snapshots", s, 0, self.epochs) for s in self.snapshots)
@@ -91,7 +101,7 @@ class Training:
         plain = asdict(self)
         for name in ("cost", "optimizer", "solver", "nudged_solver"):
             plain[name] = {"kind": type(getattr(self, name)).__name__, **plain[name]}
-        return plain | {"snapshots": list(self.snapshots)}
+        return plain | {"snapshots": list(self.snapshots), "responses": list(self.responses)}
 
 
 def make_training(training=None, **options):
@@ -160,10 +170,8 @@ class Run:
         self.arrays["snapshot_theta"] = np.full((shots, len(theta)), np.nan)
         probes = (shots, self.n_probes, net.n_sites)
         self.arrays["phase"] = np.full(probes, np.nan, np.float32)
-        if training.responses:
-            self.arrays["nudge_response"] = np.full(probes, np.nan, np.float32)
-            self.arrays["input_response"] = np.full((*probes, net.n_inputs), np.nan, np.float32)
-            self.arrays["pattern_response"] = np.full((shots, net.n_sites), np.nan, np.float32)
+        shapes = (probes, (*probes, net.n_inputs), (shots, net.n_sites))
+        self.arrays |= {r: np.full(shape, np.nan, np.float32) for r, shape in zip(RESPONSES, shapes) if r in training.responses}
         self._batches = {}
 
     @property
@@ -286,8 +294,10 @@ class Run:
             start = np.concatenate([inputs, random_phases((len(inputs), net.n_free), self.seed, _PROBE)], axis=1)
         eq = relax(net, self.parameters, inputs, initial=start, threads=self.threads, warn=False)
         a["phase"][k] = eq.phases
-        if t.responses:
+        if "nudge_response" in t.responses:
             nudged = {"cost": t.cost, "threads": self.threads}
-            a["nudge_response"][k] = nudge_response(net, self.parameters, eq, targets, t.beta, **nudged)
+            a["nudge_response"][k] = nudge_response(net, self.parameters, eq, targets, t.response_beta, **nudged)
+        if "input_response" in t.responses:
             a["input_response"][k] = input_response(net, self.parameters, eq)
+        if "pattern_response" in t.responses:
             a["pattern_response"][k] = pattern_response(net, eq.phases, np.repeat(np.arange(len(inputs) // t.probe_states), t.probe_states))

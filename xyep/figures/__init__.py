@@ -8,12 +8,18 @@ import matplotlib as mpl
 
 from ..paths import figures as folder
 from .equilibrium import EQUILIBRIUM
+from .mnist import IMAGES
 from .responses import RESPONSES
 from .style import RC, save
 from .xor import XOR
 
 #: notebook → figure name → function(tree) → (figure, caption)
-FIGURES = {"01_equilibrium_propagation": EQUILIBRIUM, "02_xor_training": XOR, "03_xor_lattice_responses": RESPONSES}
+FIGURES = {
+    "01_equilibrium_propagation": EQUILIBRIUM,
+    "02_xor_training": XOR,
+    "03_xor_lattice_responses": RESPONSES,
+    "05_mnist_stacked_lattices": IMAGES,
+}
 
 
 def draw(notebook, tree, profile):

@@ -17,10 +17,12 @@ COLORS = {
     2: "#E69F00",
     3: "#009E73",
     4: "#0072B2",
+    "lcl": "#CC79A7",
+    "conv": "#56B4E9",
     "fast": "#0072B2",
     "gradient_flow": "#D55E00",
 }
-MARKERS = {"all_to_all": "s", "layered": "^", 1: "o", 2: "v", 3: "D", 4: "P"}
+MARKERS = {"all_to_all": "s", "layered": "^", "lcl": "h", "conv": "X", 1: "o", 2: "v", 3: "D", 4: "P"}
 #: Sequential map of magnitudes, diverging map of signed couplings, and cyclic map of phases.
 SEQUENTIAL, DIVERGING, CYCLIC = "viridis", "RdBu_r", "twilight"
 
@@ -48,9 +50,9 @@ def subplots(*shape, width=PAGE, height=2.4, **keywords):
 
 
 def architecture(name):
-    """Colour key of a network: "all_to_all", "layered", or the number of shells of a lattice."""
-    for kind in ("all_to_all", "layered"):
-        if name.startswith(kind):
+    """Colour key of a network: "all_to_all", "layered", "lcl", "conv", or the number of shells within a lattice."""
+    for kind in ("all_to_all", "layered", "lcl", "conv"):
+        if name.startswith(kind) and "shells" not in name:
             return kind
     return int(name.rpartition("shells")[2][0])
 
@@ -62,6 +64,10 @@ def label(name):
         return f"all-to-all, {name.split('_')[3]} sites"
     if kind == "layered":
         return f"layered {name.split('_')[1]}"
+    if name.startswith(("lcl", "conv")):
+        channels = int(name.split("_")[1])
+        text = f"{'local' if name.startswith('lcl') else 'shared'}, {channels} channel{'s' * (channels > 1)}"
+        return text + {0: "", 1: ", SQ", 4: ", 4NSQ"}.get(kind if isinstance(kind, int) else 0, f", {kind} shells")
     return f"{lattice_size(name)}×{lattice_size(name)}, {shells(kind)}"
 
 

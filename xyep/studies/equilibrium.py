@@ -1,34 +1,15 @@
-"""The studies of the notebooks: what is run and measured, as DataTrees."""
+"""Notebook 01: dynamics, errors of the gradient, equilibria."""
 
 import os
-import time
 
 import numpy as np
 import xarray as xr
 
-from .architectures import all_to_all, layered, xor_lattice
-from .cost import Cost
-from .energy import energy, hessian
-from .ensembles import Case, discard_partial, train_ensemble
-from .gradients import ep_gradient, implicit_gradient
-from .provenance import provenance
-from .relaxation import Fast, GradientFlow, random_phases, relax
-from .responses import circular_difference
-from .store import write_tree
-from .tasks import load_task
-from .training import make_training
-
-
-def finish(nodes, store, parameters, started):
-    """Write a notebook's nodes (datasets by name) with the attributes that every result carries; forget its partial runs."""
-    tree = xr.DataTree.from_dict(nodes)
-    tree.attrs = {**provenance(), "parameters": parameters, "wall_time_s": round(time.monotonic() - started, 1)}
-    write_tree(tree, store)
-    discard_partial(store)
-    return tree
-
-
-# --- 01: equilibrium propagation -----------------------------------------------------------------------------------------------
+from ..architectures import all_to_all, layered, xor_lattice
+from ..energy import energy, hessian
+from ..gradients import ep_gradient, implicit_gradient
+from ..relaxation import random_phases, relax
+from ..responses import circular_difference
 
 
 def sample_networks():
@@ -153,98 +134,3 @@ def equilibria(networks, task, *, initial_states, seeds, pattern=1, tol=1e-8, fl
         {"network": list(networks), "seed": np.arange(seeds), "solver": list(methods)} | sizes,
         {"initial_states": initial_states, "pattern": pattern, "tol": tol},
     )
-
-
-# --- 02: XOR training ----------------------------------------------------------------------------------------------------------
-
-
-def xor_networks(lattice_sizes, shells):
-    """All-to-all, layered and square lattices with the inputs beside the output ("near") and as far as the lattice allows ("far")."""
-    networks = {"all_to_all_6": all_to_all(6), "all_to_all_10": all_to_all(10), "layered_2-4-1": layered([2, 4, 1])}
-    for size in lattice_sizes:
-        for place, distance in (("near", 1), ("far", size - 1)):
-            for s in shells:
-                networks[f"{place}_square_{size}x{size}_shells{s}"] = xor_lattice(size, s, distance)
-    return networks
-
-
-def xor_ensembles(networks, training, seeds, **keywords):
-    """One node a network, over `seeds` seeds."""
-    cases = {name: Case(net, load_task("xor"), training, tuple(range(seeds))) for name, net in networks.items()}
-    return {name: node.to_dataset() for name, node in train_ensemble(cases, title="ensembles", **keywords).items()}
-
-
-def success_map(sizes, shells, distances, training, seeds, **keywords):
-    """Solved share over lattice size × shells × distance × seed; NaN where the lattice is too small for the distance."""
-    task, cases = load_task("xor"), {}
-    training = make_training(training, snapshots=())
-    for size in sizes:
-        for s in shells:
-            for d in distances:
-                if d < size:
-                    cases[f"map_{size}_{s}_{d}"] = Case(xor_lattice(size, s, d), task, training, tuple(range(seeds)))
-    tree = train_ensemble(cases, title="success map", **keywords)
-    solved, distance = np.full((2, len(sizes), len(shells), len(distances), seeds), np.nan, np.float32)
-    for name, node in tree.items():
-        size, s, d = map(int, name.split("_")[1:])
-        place = sizes.index(size), shells.index(s), distances.index(d)
-        solved[place], distance[place] = node["test_solved"], node["test_distance"]
-    dims = ("lattice_size", "shells", "distance", "seed")
-    attrs = {"training": training.describe()}
-    return xr.Dataset(
-        {"test_solved": (dims, solved), "test_distance": (dims, distance)},
-        {"lattice_size": list(sizes), "shells": list(shells), "distance": list(distances), "seed": np.arange(seeds)},
-        attrs,
-    )
-
-
-def compare_solvers(networks, epochs, seeds, **keywords):
-    """XOR trained with `fast` and with `gradient_flow`, else alike: solved share over solver × network × seed.
-
-    The cost is softened (κ = 0.95), as an output drawn into the pole of the logarithmic cost is arbitrarily stiff for any explicit
-    integrator. Tolerance and time limit of the flow follow the code published for arXiv:2402.08579.
-    """
-    solvers = {
-        "fast": Fast(tol=1e-3, max_sweeps=1000),
-        "gradient_flow": GradientFlow(tol=1e-3, rtol=1e-3, atol=1e-3, max_time=300.0),
-    }
-    task, cases = load_task("xor"), {}
-    for method, solver in solvers.items():
-        training = make_training(epochs=epochs, cost=Cost(0.95), solver=solver, record_every=epochs)
-        cases |= {f"{method}:{n}".replace(":", "__"): Case(net, task, training, tuple(range(seeds))) for n, net in networks.items()}
-    tree = train_ensemble(cases, title="fast against gradient flow", **keywords)
-    solved = np.array([[tree[f"{m}__{n}"]["test_solved"].values for n in networks] for m in solvers])
-    unconverged = np.array([[tree[f"{m}__{n}"]["unconverged"].values[:, -1] for n in networks] for m in solvers])
-    dims = ("solver", "network", "seed")
-    coords = {"solver": list(solvers), "network": list(networks), "seed": np.arange(seeds)}
-    attrs = {m: tree[f"{m}__{next(iter(networks))}"].attrs["training"] for m in solvers}
-    return xr.Dataset({"test_solved": (dims, solved), "unconverged": (dims, unconverged)}, coords, attrs)
-
-
-# --- 03: responses of lattices -------------------------------------------------------------------------------------------------
-
-
-def response_ensembles(placements, shells, training, seeds, **keywords):
-    """Square lattices with snapshots of couplings and responses, one node for each (size, distance) and number of shells."""
-    cases = {}
-    for size, d in placements:
-        for s in shells:
-            attrs = {"lattice_size": size, "input_distance": d, "shells": s}
-            net = xor_lattice(size, s, d)
-            cases[f"d{d}_square_{size}x{size}_shells{s}"] = Case(net, load_task("xor"), training, tuple(range(seeds)), attrs)
-    nodes = {}
-    for name, node in train_ensemble(cases, title="responses", **keywords).items():
-        from_output = cases[name].net.distance_from("output")
-        nodes[name] = node.to_dataset().assign_coords(output_distance=("site", from_output, {"units": "lattice constant"}))
-    return nodes
-
-
-def response_size(ds):
-    """rms nudge response over the probes, (seed, snapshot, site); its median over seeds is what the figures show."""
-    return np.sqrt((ds["nudge_response"].astype(float) ** 2).mean("sample"))
-
-
-def by_distance(values, ds):
-    """Mean over the free sites at each distance from the output, along a new dimension ``output_distance``."""
-    free = values.isel(site=np.flatnonzero(ds["role"].values != "input"))
-    return free.groupby("output_distance").mean()

@@ -1,0 +1,145 @@
+"""Figures of notebook 05: images on stacked lattices."""
+
+import numpy as np
+from matplotlib.colors import LogNorm, Normalize
+
+from ..responses import affected
+from ..studies import response_size
+from .style import COLORS, MARKERS, PAGE, SEQUENTIAL, architecture, in_order, label, letters, subplots
+
+FRACTION = 0.1  # of the largest response within the hidden lattice, above which a site belongs to the affected region
+
+
+def _nodes(tree):
+    return {name: tree[name].to_dataset() for name in in_order(tree)}
+
+
+def _percent(values):
+    """Mean and standard deviation over seeds in per cent, as text."""
+    values = 100 * np.asarray(values, float)
+    return f"{values.mean():.2f} ± {values.std(ddof=1) if len(values) > 1 else 0:.2f} %"
+
+
+def _wrong(ds, name):
+    return 100 * (1 - ds[name])
+
+
+def _groups(nodes):
+    """Nodes drawn together: by channels, by sharing, by couplings within the lattice, dense ones."""
+    plain = [n for n in nodes if n.startswith("lcl") and "shells" not in n]
+    inner = [n for n in nodes if "shells" in n]
+    shared = [n for n in nodes if n.startswith("conv")]
+    dense = [n for n in nodes if n.startswith("layered")]
+    one = plain[:1]
+    return {"channels": plain, "within the lattice": one + inner, "sharing and dense layers": shared + dense}
+
+
+def curves(tree):
+    """Validation error over epochs."""
+    nodes = _nodes(tree)
+    figure, axes = subplots(1, 3, sharey=True, height=2.5)
+    for axis, (title, names) in zip(axes, _groups(nodes).items()):
+        for k, name in enumerate(names):
+            ds, kind = nodes[name], architecture(name)
+            wrong = _wrong(ds, "validation_accuracy")
+            same = [n for n in names if architecture(n) == kind]
+            shade = 1.0 if len(same) == 1 else 0.35 + 0.65 * same.index(name) / (len(same) - 1)
+            axis.fill_between(ds["epoch"], wrong.min("seed"), wrong.max("seed"), color=COLORS[kind], alpha=0.15 * shade, lw=0)
+            axis.plot(ds["epoch"], wrong.mean("seed"), color=COLORS[kind], alpha=shade, ls=("-", "--", ":", "-.")[k % 4], label=label(name))
+        axis.set(xlabel="epoch", yscale="log", title=title)
+        axis.legend(fontsize=6)
+    axes[0].set_ylabel("validation error (%)")
+    letters(axes)
+    first = next(iter(nodes.values()))
+    one = _groups(nodes)["channels"][0]
+    train, validation = nodes[one]["accuracy"].isel(epoch=-1), nodes[one]["validation_accuracy"].isel(epoch=-1)
+    caption = (
+        f"Share of validation images answered wrongly over training on {first.attrs['task']}, means and ranges of {first.sizes['seed']} "
+        f"seeds: (a) locally connected hidden lattices with free couplings and 1 or more channels, (b) one channel with couplings within the "
+        f"hidden lattice, (c) shared couplings, and dense layers with as many hidden sites and with as many couplings as one channel. After the "
+        f"last epoch one channel answers {_percent(train)} of training and {_percent(validation)} of validation images right."
+    )
+    return figure, caption
+
+
+def over_couplings(tree):
+    """Test error after the last epoch over the number of couplings and over their total length."""
+    nodes = _nodes(tree)
+    figure, axes = subplots(1, 2, sharey=True, height=2.7, width=PAGE)
+    for name, ds in nodes.items():
+        kind, wrong = architecture(name), _wrong(ds, "test_accuracy").values
+        for axis, size in zip(axes, (ds.attrs["n_couplings"], ds.attrs["wire_length"])):
+            spread = wrong.std(ddof=1) if len(wrong) > 1 else 0.0
+            axis.errorbar(size, wrong.mean(), spread, fmt=MARKERS[kind], color=COLORS[kind], capsize=2, label=label(name))
+            axis.annotate(_short(name), (size, wrong.mean()), (4, 3), textcoords="offset points", fontsize=6, color=COLORS[kind])
+    for axis, text in zip(axes, ("couplings", "total length of couplings (input spacings)")):
+        axis.set(xscale="log", yscale="log", xlabel=text)
+    axes[0].set_ylabel("test error (%)")
+    letters(axes)
+    local = {n: ds for n, ds in nodes.items() if not n.startswith("layered")}
+    dense = {n: ds for n, ds in nodes.items() if n.startswith("layered")}
+    best, best_dense = (max(g, key=lambda n: float(g[n]["test_accuracy"].mean())) for g in (local, dense))
+    text = [
+        f"{label(n)} {_percent(nodes[n]['test_accuracy'])} ({nodes[n].attrs['n_couplings']:,} couplings, {nodes[n].attrs['n_parameters']:,} free)"
+        for n in nodes
+    ]
+    ratio = nodes[best].attrs["n_couplings"] / nodes[best_dense].attrs["n_couplings"]
+    caption = (
+        f"Test error after the last epoch over (a) the number of couplings and (b) their total length, means and standard deviations of "
+        f"{next(iter(nodes.values())).sizes['seed']} seeds. Test accuracies: {'; '.join(text)}. The best local network, {label(best)}, has "
+        f"{ratio:.2f} times the couplings of the best dense one, {label(best_dense)}, and answers "
+        f"{100 * float(local[best]['test_accuracy'].mean() - dense[best_dense]['test_accuracy'].mean()):+.2f} points more test images right."
+    )
+    return figure, caption
+
+
+def _short(name):
+    kind, number = name.split("_")[:2]
+    if "shells" in name:
+        return {"1": "SQ", "4": "4NSQ"}.get(name.rpartition("shells")[2], name)
+    return f"{number}" if kind == "layered" else f"{number} ch"
+
+
+def maps(tree):
+    """Couplings and responses of the hidden lattice at several epochs."""
+    nodes = {n: ds for n, ds in _nodes(tree).items() if "snapshot" in ds.dims}
+    name = next(iter(nodes))
+    run = nodes[name].isel(seed=0)
+    hidden = np.flatnonzero(run["role"].values == "hidden")
+    shots, side = run["snapshot"].values, int(np.sqrt(len(hidden)))
+    to_inputs = run["role"].values[run["source"].values] == "input"
+    strength = np.stack([_rms_at(run["target"].values[to_inputs], c[to_inputs], run.sizes["site"]) for c in run["coupling"].values])
+    rows = {
+        "rms coupling to inputs": strength[:, hidden],
+        "rms nudge response (rad)": response_size(run).values[:, hidden],
+        "rms change between images (rad)": run["pattern_response"].values[:, hidden],
+    }
+    figure, axes = subplots(3, len(shots), height=4.6, width=1.55 * len(shots) + 0.6)
+    for line, (text, values) in zip(axes, rows.items()):
+        norm = LogNorm(max(values[values > 0].min(), values.max() * 1e-3), values.max()) if "nudge" in text else Normalize(0, values.max())
+        for axis, value, shot in zip(line, values, shots):
+            image = axis.imshow(value.reshape(side, side), cmap=SEQUENTIAL, norm=norm)
+            axis.set(xticks=[], yticks=[])
+            if line is axes[0]:
+                axis.set_title(f"epoch {shot}")
+        figure.colorbar(image, ax=line, label=text.replace(" (", "\n("), shrink=0.9, pad=0.02)
+    letters(axes[:, 0])
+    share = {}
+    for n, ds in nodes.items():
+        size = response_size(ds).isel(site=np.flatnonzero(ds["role"].values == "hidden"))
+        share[n] = affected(size, FRACTION).mean("site").mean("seed").values
+    text = "; ".join(f"{label(n)} {100 * s[0]:.0f} % → {100 * s[-1]:.0f} %" for n, s in share.items())
+    caption = (
+        f"The hidden lattice of {label(name)} ({side}×{side} sites) at several epochs: (a) rms of the couplings of each site to its window of inputs, "
+        f"(b) rms nudge response, (c) rms change of the phase between training images. Sites over the border, where images are empty, neither "
+        f"learn nor respond. Share of hidden sites in the affected region (nudge response at least {FRACTION:.0%} of the largest), before → "
+        f"after training, means of {nodes[name].sizes['seed']} seeds: {text}."
+    )
+    return figure, caption
+
+
+def _rms_at(site, values, n):
+    return np.sqrt(np.bincount(site, values**2, n) / np.maximum(np.bincount(site, minlength=n), 1))
+
+
+IMAGES = {"05_curves": curves, "05_couplings": over_couplings, "05_maps": maps}

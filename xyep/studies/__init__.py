@@ -1,0 +1,25 @@
+"""The studies of the notebooks: what is run and measured, as DataTrees; one module a group of notebooks."""
+
+from .common import finish
+from .equilibrium import dynamics, equilibria, gradient_errors, group_states, sample_networks
+from .mnist import IMAGES, image_ensembles, image_networks
+from .xor import by_distance, compare_solvers, response_ensembles, response_size, success_map, xor_ensembles, xor_networks
+
+__all__ = [
+    "IMAGES",
+    "by_distance",
+    "compare_solvers",
+    "dynamics",
+    "equilibria",
+    "finish",
+    "gradient_errors",
+    "group_states",
+    "image_ensembles",
+    "image_networks",
+    "response_ensembles",
+    "response_size",
+    "sample_networks",
+    "success_map",
+    "xor_ensembles",
+    "xor_networks",
+]

@@ -1,0 +1,51 @@
+"""Notebook 05: images on stacked lattices."""
+
+from ..architectures import layered, stacked_lattices
+from ..cost import CrossEntropy
+from ..ensembles import Case, train_ensemble
+from ..optimizers import Adam
+from ..relaxation import Fast
+from ..training import make_training
+
+#: How images are trained, chosen on validation data (see the notebook): few sweeps from an aligned start, as centred nudging cancels
+#: what is left of the free relaxation.
+IMAGES = {
+    "batch_size": 128,
+    "initial_states": 1,
+    "start": "aligned",
+    "beta": 0.3,
+    "cost": CrossEntropy(10.0),
+    "optimizer": Adam(0.005),
+    "schedule": "cosine",
+    "solver": Fast(tol=1e-6, dtype="float32", max_sweeps=10, over_relaxation=0.5),
+    "nudged_solver": Fast(tol=1e-6, dtype="float32", max_sweeps=5, over_relaxation=0.5),
+    "probe_samples": 20,
+    "responses": ("nudge_response", "pattern_response"),
+    "response_beta": 0.0,
+    "final_states": 1,
+}
+
+
+def image_networks(shape, window, channels, shared_channels, intra_shells, dense):
+    """Stacked lattices with free couplings by channels, with shared ones, and with couplings within the lattice; dense layers.
+
+    `dense` lists hidden layer sizes; two are always there: as many hidden sites as one channel has, and as many couplings.
+    """
+    networks = {f"lcl_{c}": stacked_lattices(shape, window, channels=c) for c in channels}
+    networks |= {f"conv_{c}": stacked_lattices(shape, window, channels=c, shared=True) for c in shared_channels}
+    networks |= {f"lcl_1_shells{s}": stacked_lattices(shape, window, intra_shells=s) for s in intra_shells}
+    one = stacked_lattices(shape, window)
+    inputs, outputs = one.n_inputs, one.n_outputs
+    sizes = {one.n_free - outputs, round(one.n_couplings / (inputs + outputs)), *dense}
+    return networks | {f"layered_{n}": layered([inputs, n, outputs]) for n in sorted(sizes)}
+
+
+def image_ensembles(networks, task, epochs, seeds, mapped, snapshots, options=None, **keywords):
+    """One node a network; those named in `mapped` keep couplings and responses at `snapshots`."""
+    training = make_training(epochs=epochs, **IMAGES | (options or {}))
+    cases = {}
+    for name, net in networks.items():
+        mine = make_training(training, snapshots=tuple(snapshots)) if name in mapped else training
+        attrs = {"n_parameters": net.n_parameters, "hidden_sites": net.n_free - net.n_outputs, "wire_length": float(net.lengths.sum())}
+        cases[name] = Case(net, task, mine, tuple(range(seeds)), attrs)
+    return {name: node.to_dataset() for name, node in train_ensemble(cases, title="images", **keywords).items()}
