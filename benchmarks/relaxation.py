@@ -1,24 +1,17 @@
-"""Benchmarks of relaxation and of the EP gradient; `run.py` runs them and writes the tables.
+"""Benchmarks of relaxation and of the EP gradient on lattices; each function returns the rows of its tables."""
 
-Each function returns the rows of one table. All times are medians with minimum and maximum over repeats in which the variants take
-turns, so that a slow moment of the machine falls on all of them; every kernel is compiled before a clock starts.
-"""
-
-import warnings
 from concurrent.futures import ThreadPoolExecutor
-from time import perf_counter
 
 import numpy as np
 from numba import njit
-from threadpoolctl import threadpool_limits
+from sweeps import Sweeps, measure
+from timing import interleaved, spread
 from tqdm import tqdm
 
 from xyep.architectures import layered, square_lattice
-from xyep.blocks import WIDTHS, Layout
 from xyep.cost import as_cost
 from xyep.gradients import EPGradient, ep_gradient
-from xyep.kernels.fast import Nudge, Stopping, relax_blocks
-from xyep.relaxation import Fast, NotConvergedWarning, bias_field, random_phases, relax
+from xyep.relaxation import Fast, random_phases, relax
 from xyep.tasks import load_task
 
 #: Tolerances (rtol = atol) that gradient_flow may choose its fastest from; the default is 1e-6.
@@ -29,28 +22,6 @@ def _lattice(size, shells, near=True):
     """Square lattice with the output in the middle and, if `near`, inputs left and right of it."""
     c = size // 2
     return square_lattice((size, size), [(c, c - 1), (c, c + 1)] if near else [], [(c, c)], shells=shells)
-
-
-def _seconds(call):
-    start = perf_counter()
-    result = call()
-    return perf_counter() - start, result
-
-
-def _interleaved(calls, repeats):
-    """{name: (repeat,) seconds} of calls that take turns, after one call of each that is not counted."""
-    for call in calls.values():
-        call()
-    seconds = {name: np.empty(repeats) for name in calls}
-    for r in range(repeats):
-        for name, call in calls.items():
-            seconds[name][r] = _seconds(call)[0]
-    return seconds
-
-
-def _spread(values, scale=1.0):
-    values = np.asarray(values, float) * scale
-    return {"median": float(np.median(values)), "min": float(values.min()), "max": float(values.max()), "repeats": values.size}
 
 
 def time_to_residual(quick=False):
@@ -87,11 +58,11 @@ def time_to_residual(quick=False):
                 return run(method="gradient_flow", rtol=tol, atol=tol)
 
             run(max_sweeps=1), run(method="gradient_flow", max_steps=1)  # compile
-            trial = _interleaved({tol: lambda tol=tol: flow(tol) for tol in FLOW_TOLERANCES}, 1 if quick else 3)
+            trial = interleaved({tol: lambda tol=tol: flow(tol) for tol in FLOW_TOLERANCES}, 1 if quick else 3)
             loose.append(min(FLOW_TOLERANCES, key=lambda tol: np.median(trial[tol])))
             calls = {"fast": run, "default": lambda: run(method="gradient_flow"), "loose": lambda tol=loose[-1]: flow(tol)}
             work_of = {key: call() for key, call in calls.items()}
-            seconds = _interleaved(calls, repeats)
+            seconds = interleaved(calls, repeats)
             for key in variants:
                 variants[key].append(seconds[key])
                 work[key].append(work_of[key])
@@ -100,127 +71,33 @@ def time_to_residual(quick=False):
         row = {"network": name, "networks": networks, "samples": n, "loose tolerances": loose}
         for key in variants:
             row[key] = {
-                "microseconds a sample": _spread(np.concatenate(variants[key]), 1e6 / n),
+                "microseconds a sample": spread(np.concatenate(variants[key]), 1e6 / n),
                 "iterations, median sample": float(np.median([e.iterations for e in work[key]])),
                 "iterations, largest": int(max(e.iterations.max() for e in work[key])),
                 "unconverged": int(sum(e.n_unconverged for e in work[key])),
             }
         for key in pairs:
-            row[f"ratio, {key}"] = _spread(np.concatenate(pairs[key]))
+            row[f"ratio, {key}"] = spread(np.concatenate(pairs[key]))
             row[f"ratio, {key}, by network"] = [float(np.median(r)) for r in pairs[key]]
         rows.append(row)
-    return rows
-
-
-class _Sweeps:
-    """A full block of lanes of one network, to be swept a fixed number of times; packing and checks are left out of the clock.
-
-    The state lies where the package puts it or, for an experiment, `offset` bytes after the beginning of a cache line.
-    """
-
-    def __init__(self, net, dtype, offset=None):
-        layout = self.layout = Layout(max(WIDTHS[np.dtype(dtype)]), dtype)
-        p, n = net.init_parameters(0), layout.n_samples
-        self.net, self.dtype = net, dtype
-        self.u = layout.pack(random_phases((n, net.n_free), 0))
-        if offset is not None:
-            memory = np.empty(self.u.nbytes + 128, np.uint8)
-            first = -memory.ctypes.data % 64 + offset
-            placed = memory[first : first + self.u.nbytes].view(self.u.dtype).reshape(self.u.shape)
-            placed[:] = self.u
-            self.u = placed
-        self.inputs = layout.pack(random_phases((n, net.n_inputs), 0, 1))
-        self.targets = layout.pack(np.zeros((n, net.n_outputs)))
-        self.couplings, self.bias = p.couplings.astype(dtype), bias_field(net, p).astype(dtype)
-        self.report = np.empty((2, 1, layout.width), dtype)
-
-    def __call__(self, sweeps):
-        relax_blocks(
-            self.layout.lanes,
-            (0, 1),
-            self.u,
-            self.inputs,
-            self.targets,
-            self.couplings,
-            self.bias,
-            self.net.graph,
-            Nudge(0.0, 1.0),
-            Stopping(1.6, 0.0, sweeps),
-            *self.report,
-        )
-
-    @property
-    def work(self):
-        """Sites × lanes, multiply-adds, and bytes of state and constant field that one sweep touches."""
-        lanes, free = self.layout.width, self.net.n_free
-        return free * lanes, 2 * len(self.net.graph.indices) * lanes, 3 * self.u.nbytes
-
-
-def _gemm(dtype, size=768):
-    """Matrix product on one BLAS thread: size³ multiply-adds."""
-    a, b = np.random.default_rng(0).normal(size=(2, size, size)).astype(dtype)
-
-    def call():
-        with threadpool_limits(1, "blas"):
-            return a @ b
-
-    return call, size**3
-
-
-def _measure_sweeps(nets, dtype, repeats, offset=None):
-    """A row for each network: the time of n sweeps less that of none, with the core's matrix product taking its turn."""
-    gemm, gemm_work = _gemm(dtype)
-    source, destination = np.ones((2, 2**24), np.float32)
-    calls, blocks = {"gemm": gemm, "copy": lambda: np.copyto(destination, source)}, []
-    for k, net in enumerate(nets):
-        block = _Sweeps(net, dtype, offset)
-        n = max(3, int(1.5e6 / block.work[0] / (1 + len(net.graph.indices) / net.n_free / 8) * 4))
-        calls[k, "none"], calls[k, "all"] = (lambda block=block: block(0)), (lambda block=block, n=n: block(n))
-        blocks.append((block, n))
-    seconds = _interleaved(calls, repeats)
-    gemm_rate = gemm_work / seconds["gemm"] / 1e9
-    copy_rate = 2 * source.nbytes / seconds["copy"] / 1e9
-    rows = []
-    for k, (block, n) in enumerate(blocks):
-        sweep = np.maximum(seconds[k, "all"] - seconds[k, "none"], 1e-12) / n
-        sites, multiply_adds, touched = block.work
-        rate = multiply_adds / sweep / 1e9
-        rows.append(
-            {
-                "network": block.net.name,
-                "free sites": block.net.n_free,
-                "neighbours": len(block.net.graph.indices) / block.net.n_free,
-                "dtype": dtype,
-                "lanes": block.layout.width,
-                "bytes from cache line": block.u.ctypes.data % 64,
-                "milliseconds a sweep": _spread(sweep, 1e3),
-                "nanoseconds a site, lane and sweep": _spread(sweep / sites, 1e9),
-                "GFMA/s": _spread(rate),
-                "matrix product GFMA/s": _spread(gemm_rate),
-                "fraction of matrix product": _spread(rate / gemm_rate),
-                "state and field, MB": touched / 3 * 2 / 1e6,
-                "GB/s if each sweep streams them": _spread(touched / sweep, 1e-9),
-                "memory copy GB/s": _spread(copy_rate),
-            }
-        )
     return rows
 
 
 def cost_per_sweep(quick=False):
     """Cost of a sweep over the size of a square lattice up to 300×300, and over the number of neighbours.
 
-    One full block of lanes, tol=0 (no lane stops early), one thread. A directed coupling counts two multiply-adds per lane (cosine and
-    sine); the same core's matrix product, measured in turn, says what it could do at best, and a copy of a large array what memory
-    yields. A sweep visits every coupling twice and every site once, so its time grows linearly as long as one cache level holds state and
-    field; the fitted exponent is given up to 80×80 and over all sizes, where leaving the last cache level raises it above 1.
+    Two cache lines of lanes (one block), no lane stops early, one thread. A directed coupling counts two multiply-adds per lane
+    (cosine and sine); the same core's matrix product, measured in turn, says what it could do at best, and a copy of a large array what
+    memory yields. A sweep visits every coupling twice and every site once, so its time grows linearly as long as one cache level holds
+    state and field; the fitted exponent is given up to 80×80 and over all sizes, where leaving the last cache level raises it above 1.
 
     What bounds the kernel is shown by the last table: time per site and lane over the number of neighbours on 20×20, fitted as
-    a + b·neighbours. a is the site itself: square roots and division, which the divider unit delivers at a fraction of the rate of
-    multiply-adds (with no neighbour, first entry, little else is left), and the wait for this chain, as the next site of a row needs its
-    result (a is above that first entry). b is a neighbour: two loads of a row of lanes and two multiply-adds, of which this core does one
-    of each a cycle, so neither has slack; a state that begins 16 bytes off a cache line, so that each load touches two lines, costs sites
-    with neighbours markedly more and those without hardly any, hence the loads count. So for shells=1 normalisation dominates, for shells=4
-    in float32 neighbours weigh as much, and in float64, where a divider serves half as many lanes, normalisation stays the larger part.
+    a + b·neighbours. a is the site itself: in float32 one estimate of the reciprocal square root and a Newton step, in float64 a square
+    root and a division, which the divider unit delivers at a fraction of the rate of multiply-adds; and the wait for this chain, as the
+    next site of a row needs its result (on these lattices sites are visited singly, as no two have the same neighbours). b is a
+    neighbour: two loads of a row of lanes and two multiply-adds, of which a core does about as many of the one as of the other a cycle,
+    so neither has slack. A state that begins 16 bytes off a cache line, so that each load of a full register touches two lines, shows
+    what the loads weigh. So for shells=1 the site dominates; beyond a/b neighbours, which shells=4 has, they weigh more.
 
     Large lattices: "GB/s" is the traffic of state (read and written) and constant field (read) if every sweep streams them. A site costs
     more once state and field exceed the last cache level, but the rate stays below that of the copy, and shells=1 stays cheaper than
@@ -232,7 +109,7 @@ def cost_per_sweep(quick=False):
     for shells in tqdm((1, 4), desc="cost per sweep"):
         nets = [_lattice(size, shells) for size in sizes]
         for dtype in ("float32", "float64"):
-            series = _measure_sweeps(nets, dtype, 5 if quick else 7)
+            series = measure([Sweeps(net, dtype) for net in nets], 5 if quick else 7)
             rows += series
             x = np.log([row["free sites"] for row in series])
             y = np.log([row["milliseconds a sweep"]["median"] for row in series])
@@ -241,14 +118,14 @@ def cost_per_sweep(quick=False):
     nets = [_lattice(20, shells, near=False) for shells in range(5)]
     for dtype in ("float32", "float64"):
         for offset in (0, 16):
-            series = _measure_sweeps(nets, dtype, 7, offset)
+            series = measure([Sweeps(net, dtype, offset=offset) for net in nets], 7)
             neighbours = [row["neighbours"] for row in series]
             time = [row["nanoseconds a site, lane and sweep"]["median"] for row in series]
             per_neighbour, isolated = np.polyfit(neighbours[1:], time[1:], 1)
             bounds.append(
                 {
                     "dtype": dtype,
-                    "lanes": series[0]["lanes"],
+                    "lanes": series[-1]["lanes"],
                     "bytes from cache line": offset,
                     "neighbours": neighbours,
                     "nanoseconds a site, lane and sweep": time,
@@ -299,11 +176,11 @@ def thread_scaling(quick=False):
         calls = {t: lambda t=t, call=call, options=options: call(threads=t, **options) for t in (1, 2)}
         calls["none"] = lambda call=call: call(threads=1, max_sweeps=0)
         calls |= {("control", t): lambda t=t: _arithmetic_on(t) for t in (1, 2)}
-        seconds = _interleaved(calls, 5 if quick else 15)
-        row = {"call": name, "samples": n, "one thread, ms": _spread(seconds[1], 1e3), "two threads, ms": _spread(seconds[2], 1e3)}
-        row["speed-up"] = _spread(seconds[1] / seconds[2])
-        row["share outside the sweeps"] = _spread(seconds["none"] / seconds[1])
-        row["control: speed-up of pure arithmetic"] = _spread(seconds["control", 1] / seconds["control", 2])
+        seconds = interleaved(calls, 5 if quick else 15)
+        row = {"call": name, "samples": n, "one thread, ms": spread(seconds[1], 1e3), "two threads, ms": spread(seconds[2], 1e3)}
+        row["speed-up"] = spread(seconds[1] / seconds[2])
+        row["share outside the sweeps"] = spread(seconds["none"] / seconds[1])
+        row["control: speed-up of pure arithmetic"] = spread(seconds["control", 1] / seconds["control", 2])
         rows.append(row)
     return rows
 
@@ -324,9 +201,10 @@ def one_gradient(quick=False):
     keywords = {"beta": 0.1, "estimator": "centered", "threads": 1}
 
     def prepared(solver):
-        batch = EPGradient(net, inputs, targets, cost=as_cost("log_cosine"), solver=solver, nudged_solver=solver, **keywords)
+        batch = EPGradient(net, len(inputs), cost=as_cost("log_cosine"), solver=solver, nudged_solver=solver, **keywords)
+        batch.load(inputs, targets, np.arange(len(inputs)))
         initial = random_phases((len(inputs), net.n_free), 0)
-        return lambda: batch(p, initial)
+        return lambda: batch(p, lambda first, last: initial[first:last])
 
     calls = {
         "ep_gradient": lambda: ep_gradient(net, p, inputs, targets, seed=0, method=solver, **keywords),
@@ -336,22 +214,8 @@ def one_gradient(quick=False):
     result = calls["ep_gradient"]()
     rows = []
     many = {name: lambda call=call: [call() for _ in range(20)] for name, call in calls.items()}
-    for name, seconds in _interleaved(many, 5 if quick else 15).items():
-        rows.append({"call": name, "microseconds": _spread(seconds / 20, 1e6)})
+    for name, seconds in interleaved(many, 5 if quick else 15).items():
+        rows.append({"call": name, "microseconds": spread(seconds / 20, 1e6)})
     rows[0]["sweeps of the three phases, largest"] = [int(s) for s in result.iterations.max(axis=1)]
     rows[0]["unconverged"] = result.n_unconverged
     return rows
-
-
-def _quietly(function):
-    def call(quick):
-        with warnings.catch_warnings():
-            # fixed numbers of sweeps are the point here; what matters is counted in the tables
-            warnings.simplefilter("ignore", NotConvergedWarning)
-            return function(quick)
-
-    call.__doc__ = function.__doc__
-    return call
-
-
-BENCHMARKS = {f.__name__: _quietly(f) for f in (time_to_residual, cost_per_sweep, thread_scaling, one_gradient)}

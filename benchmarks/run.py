@@ -10,20 +10,44 @@ import json
 import os
 import platform
 import sys
+import warnings
 from datetime import UTC, datetime
+from importlib.metadata import version
 from inspect import cleandoc
 from pathlib import Path
 
-import numba
-import numpy as np
 from llvmlite.binding import get_host_cpu_name
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from relaxation import BENCHMARKS  # noqa: E402
+from comparison import gradient_per_sample  # noqa: E402
+from mnist import relaxation_rate, training_epoch  # noqa: E402
+from relaxation import cost_per_sweep, one_gradient, thread_scaling, time_to_residual  # noqa: E402
+from tables import markdown  # noqa: E402
 
 from xyep.provenance import commit, package_version  # noqa: E402
+from xyep.relaxation import NotConvergedWarning  # noqa: E402
+
+BENCHMARKS = {
+    f.__name__: f
+    for f in (
+        relaxation_rate,
+        training_epoch,
+        gradient_per_sample,
+        time_to_residual,
+        cost_per_sweep,
+        thread_scaling,
+        one_gradient,
+    )
+}
+
+
+def quietly(function, quick):
+    with warnings.catch_warnings():
+        # fixed numbers of sweeps are the point here; what matters is counted in the tables
+        warnings.simplefilter("ignore", NotConvergedWarning)
+        return function(quick)
 
 
 def conditions():
@@ -32,6 +56,7 @@ def conditions():
     if Path("/proc/cpuinfo").exists():
         models = [line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
         cpu = models[0] if models else cpu
+    versions = {name: version(name) for name in ("numpy", "numba", "jax", "diffrax")}
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -39,90 +64,9 @@ def conditions():
         "architecture": get_host_cpu_name(),
         "cores": cores,
         "load before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-        "versions": {"python": platform.python_version(), "numpy": np.__version__, "numba": numba.__version__, "xyep": package_version()},
+        "versions": {"python": platform.python_version(), **versions, "xyep": package_version()},
         "commit": commit(),
     }
-
-
-def number(value):
-    """Three significant digits, without exponent."""
-    if isinstance(value, float):
-        digits = 0 if value == 0 else max(0, 2 - int(np.floor(np.log10(abs(value)))))
-        return f"{value:.{digits}f}"
-    return str(value)
-
-
-def cell(value):
-    if isinstance(value, dict) and "median" in value:
-        return f"{number(value['median'])} ({number(value['min'])}–{number(value['max'])})"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(number, value))
-    return number(value)
-
-
-def table(rows, columns):
-    """Markdown table; `columns` maps headings to functions of a row, or to keys of it."""
-    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    for row in rows:
-        values = [column(row) if callable(column) else row.get(column, "") for column in columns.values()]
-        lines.append("| " + " | ".join(map(cell, values)) + " |")
-    return "\n".join(lines)
-
-
-def _time_to_residual(rows):
-    names = {"fast": "`fast`", "default": "`gradient_flow`, default", "loose": "`gradient_flow`, fastest tolerance"}
-    flat = [
-        {"network": row["network"], "method": names[key], **row[key], "ratio": row.get(f"ratio, {key}", "")}
-        for row in rows
-        for key in names
-    ]
-    columns = {"network": "network", "method": "method", "µs a sample": "microseconds a sample", "ratio to `fast`": "ratio"}
-    columns |= {"iterations, median": "iterations, median sample", "largest": "iterations, largest", "unconverged": "unconverged"}
-    by_network = {"network": "network", "ratio to default, each random network": "ratio, default, by network"}
-    by_network |= {
-        "ratio to fastest": "ratio, loose, by network",
-        "tolerance chosen": lambda r: ", ".join(f"{t:g}" for t in r["loose tolerances"]),
-    }
-    note = (
-        "Iterations are sweeps of `fast` and evaluations of the force of `gradient_flow`. Minimum and maximum run over random networks too."
-    )
-    return f"{table(flat, columns)}\n\n{note}\n\n{table(rows, by_network)}"
-
-
-def _cost_per_sweep(result):
-    columns = {
-        "network": "network",
-        "dtype": "dtype",
-        "lanes": "lanes",
-        "bytes from cache line": "bytes from cache line",
-        "ms a sweep": "milliseconds a sweep",
-    }
-    columns |= {"ns a site, lane, sweep": "nanoseconds a site, lane and sweep", "GFMA/s": "GFMA/s", "gemm GFMA/s": "matrix product GFMA/s"}
-    columns |= {"fraction of gemm": "fraction of matrix product", "state + field, MB": "state and field, MB"}
-    columns |= {"GB/s": "GB/s if each sweep streams them", "memory copy GB/s": "memory copy GB/s"}
-    fits = _plain(result["fits"])
-    keys = (
-        "dtype",
-        "lanes",
-        "bytes from cache line",
-        "neighbours",
-        "nanoseconds a site, lane and sweep",
-        "a: ns for a site",
-        "b: ns for a neighbour",
-    )
-    bounds = table(result["neighbours"], {key: key for key in keys})
-    return (
-        f"{table(result['sizes'], columns)}\n\nExponent of time over free sites:\n\n{fits}\n\n"
-        f"20×20, shells 0–4, no inputs; a and b fitted over shells 1–4:\n\n{bounds}"
-    )
-
-
-def _plain(rows):
-    keys = dict.fromkeys(key for row in rows for key in row)
-    return table(rows, {key: key for key in keys})
-
-
-TABLES = {"time_to_residual": _time_to_residual, "cost_per_sweep": _cost_per_sweep, "thread_scaling": _plain, "one_gradient": _plain}
 
 
 def report(results):
@@ -135,12 +79,12 @@ def report(results):
         line = (
             f"{made['date']}; {made['cpu']} ({made['architecture']}), {made['cores']} cores, load before {made['load before']}; {versions}."
         )
-        parts.append(f"## {name}\n\n{title}\n\n{line}\n\n{TABLES[name](entry['result'])}\n\n{text.strip()}")
+        parts.append(f"## {name}\n\n{title}\n\n{line}\n\n{markdown(name, entry['result'])}\n\n{text.strip()}")
     return "\n\n".join(parts) + "\n"
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="xyep bench", description="Benchmarks of relaxation and of the EP gradient.")
+    parser = argparse.ArgumentParser(prog="xyep bench", description="Benchmarks of relaxation, of the EP gradient and of training.")
     parser.add_argument(
         "--only", action="append", choices=BENCHMARKS, metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}; may be repeated"
     )
@@ -152,7 +96,7 @@ def main(argv=None):
     results = json.loads(path.read_text(encoding="utf-8")) if path and path.exists() else {}
     for name in arguments.only or BENCHMARKS:
         made = conditions()
-        results[name] = {"conditions": made, "result": BENCHMARKS[name](arguments.quick)}
+        results[name] = {"conditions": made, "result": quietly(BENCHMARKS[name], arguments.quick)}
         if path:  # as it goes, so that an interrupted run keeps what it has
             folder.mkdir(parents=True, exist_ok=True)
             results = {key: results[key] for key in BENCHMARKS if key in results}

@@ -36,14 +36,14 @@ workers = None  # runs at a time; None for one a core. Results do not depend on 
 scheduler = None  # "threads", "processes" (default) or the address of a dask.distributed scheduler
 task = "mnist"  # or "digits": 8×8 images that come with scikit-learn
 validation = 0.0833333  # of the training images, on which the settings were chosen
-epochs = 15
+epochs = 20
 seeds = 3
 window = 6
 channels = [1, 2, 4, 8]
-shared_channels = [1, 4, 8]
+shared_channels = [1, 4]
 intra_shells = [1, 4]
 dense = []  # hidden sites of further dense networks
-snapshots = [0, 1, 5, 15]  # of the single-channel lattices
+snapshots = [0, 1, 5, 20]  # of the single-channel lattices
 
 # %%
 import time

@@ -84,30 +84,43 @@ def test_threads_do_not_matter(tmp_path):
     assert np.isfinite(tree["validation_accuracy"].values).all()
 
 
-KILLED = """
+KILLED = {
+    "lattice": """
+net = xyep.square_lattice((3, 3), shells=2, inputs=[(1, 0), (1, 2)], outputs=[(1, 1)])
+xyep.train(net, xyep.load_task("xor"), epochs=3000, snapshots=(0, 1000, 3000), record_every=100, final_states=10, checkpoint_every=100,
+           **where)
+""",
+    "stacked lattices, batches": """
+net = xyep.stacked_lattices((8, 8), window=3, channels=2, shared=True)
+xyep.train(net, xyep.load_task("digits"), epochs=40, snapshots=(0, 40), checkpoint_every=2,
+           **IMAGES | {"batch_size": 100, "start": "random"}, **where)
+""",
+}
+BEFORE = """
 import sys
 import xyep
-net = xyep.square_lattice((3, 3), shells=2, inputs=[(1, 0), (1, 2)], outputs=[(1, 1)])
-xyep.train(net, xyep.load_task("xor"), epochs=3000, snapshots=(0, 1000, 3000), record_every=100, final_states=10,
-           store=sys.argv[1], threads=int(sys.argv[2]), checkpoint_every=100)
+from xyep.studies import IMAGES
+where = {"store": sys.argv[1], "threads": int(sys.argv[2])}
 """
 
 
-def test_killed_run_resumes_to_the_same_bytes(tmp_path):
+@pytest.mark.parametrize("kind", KILLED)
+def test_killed_run_resumes_to_the_same_bytes(kind, tmp_path):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
 
     def start(name, threads):
-        return subprocess.Popen([sys.executable, "-c", KILLED, tmp_path / name, threads], env=environment)
+        return subprocess.Popen([sys.executable, "-c", BEFORE + KILLED[kind], tmp_path / name, threads], env=environment)
 
     assert start("whole.zarr", "1").wait() == 0
     process = start("killed.zarr", "2")
     state = partial_folder(tmp_path / "killed.zarr") / "run.npz"
     deadline = time.monotonic() + 120
-    while not (state.is_file() and np.load(state)["done"] >= 300) and time.monotonic() < deadline:
+    while not (state.is_file() and np.load(state)["done"] >= 4) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert np.load(state)["done"] < 3000, "the run ended before it could be killed"
+    assert np.load(state)["done"] >= 4, "the run had not begun when it was killed"
+    assert np.load(state)["done"] not in (3000, 40), "the run ended before it could be killed"
     assert start("killed.zarr", "2").wait() == 0
     assert_identical(tmp_path / "whole.zarr", tmp_path / "killed.zarr")
     assert not partial_folder(tmp_path / "killed.zarr").exists()

@@ -89,9 +89,17 @@ def over_threads(call, ranges, threads):
 
     Kernels release the GIL, so plain threads run them side by side; unlike Numba's own threading layers they may be nested in dask's.
     """
-    threads = min(threads, len(ranges))
-    if threads <= 1:
-        for part in ranges:
+    queue = list(ranges)[::-1]
+
+    def work():
+        while True:
+            try:
+                part = queue.pop()
+            except IndexError:
+                return
             call(part)
-    else:
-        list(_pool(threads).map(call, ranges))
+
+    helpers = [_pool(threads).submit(work) for _ in range(min(threads, len(queue)) - 1)]
+    work()  # this thread is one of them
+    for helper in helpers:
+        helper.result()

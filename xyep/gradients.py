@@ -174,10 +174,10 @@ class EPGradient:
         sums = (self._coupling_sum[0], self._site_sum[0])
         contrast_blocks(layout.lanes, layout.n_blocks, states[1], states[2], self._clamped, layout.mask, net.graph, *sums)
 
-    @property
-    def output_phases(self):
-        """(sample, output) at the free equilibrium."""
-        return self.layout.unpack(self.u[:, -self.net.n_outputs :])
+    def report(self):
+        """(sample, output) phases of the free equilibrium, and (sample, phase) residuals and iterations."""
+        outputs = self.layout.unpack(self.u[:, -self.net.n_outputs :])
+        return outputs, *(self.layout.per_sample(values).T.astype(float) for values in (self.residual, self.iterations))
 
     @property
     def phases(self):

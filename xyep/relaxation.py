@@ -20,7 +20,7 @@ class NotConvergedWarning(UserWarning):
 class Fast:
     """Over-relaxed Gauss–Seidel minimisation on unit vectors (`xyep.kernels.fast`).
 
-    tol : largest torque max_i |∂E/∂φ_i| of a converged sample; default 1e-8 in float64 and 1e-5 in float32.
+    tol : largest torque max_i |∂E/∂φ_i| of a converged sample; default 1e-9 in float64 and 1e-5 in float32.
     over_relaxation : μ in [0, 1]; 0 minimises over one phase at a time; towards 1 small deviations hardly decay.
     max_sweeps : sweeps over all free sites after which a sample is given up.
     dtype : "float64" or "float32".
@@ -34,7 +34,7 @@ class Fast:
     def __post_init__(self):
         check_choice("dtype", self.dtype, ("float64", "float32"))
         if self.tol is None:
-            object.__setattr__(self, "tol", 1e-8 if self.dtype == "float64" else 1e-5)
+            object.__setattr__(self, "tol", 1e-9 if self.dtype == "float64" else 1e-5)
         check_number("tol", self.tol, 0.0)
         check_number("over_relaxation", self.over_relaxation, 0.0, 1.0)
         check_integer("max_sweeps", self.max_sweeps, 0)

@@ -22,7 +22,7 @@ UNITS = {
     "cost": ("mean cost C", "1"),
     "distance": ("mean distance ½ Σ (1 − cos(φ_o − t_o))", "1"),
     "accuracy": ("share of right answers in training", "1"),
-    "residual": ("largest torque of any relaxation in the last batch", "coupling"),
+    "residual": ("largest torque that any relaxation of the epoch ended with", "coupling"),
     "sweeps": ("mean sweeps a sample, over all phases", "1"),
     "unconverged": ("share of samples not converged in all phases", "1"),
     "validation_cost": ("mean cost on validation data", "1"),

@@ -227,7 +227,7 @@ class Run:
             order = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 1, 0, epoch])).permutation(n)
         record = np.searchsorted(t.recorded, epoch)
         record = record if t.recorded[record] == epoch else None
-        totals = np.zeros(6)
+        measured = []
         rate_of = schedule(t.schedule)
         for b in range(n_batches):
             keep = self.train[order[b * size : (b + 1) * size]]
@@ -236,7 +236,7 @@ class Run:
                 batch.load(self.task.inputs, self.task.targets, np.repeat(keep, t.initial_states))
             gradient = batch(self.parameters, self._start(batch.n_samples, epoch, b))
             if record is not None:
-                totals += self._measure(batch, self.task.labels[keep])
+                measured.append((np.repeat(keep, t.initial_states), *batch.report()))
             step = (epoch - 1) * n_batches + b + 1
             rate = t.optimizer.learning_rate * rate_of((step - 1) / (t.epochs * n_batches))
             theta = t.optimizer.update(self.arrays["theta"], gradient, self.arrays["moments"], step, rate)
@@ -245,27 +245,20 @@ class Run:
         if not np.isfinite(self.arrays["theta"].sum()):
             raise FloatingPointError(f"epoch {epoch}: parameters are no longer finite; lower the learning rate")
         if record is not None:
-            self._record(record, epoch, totals)
+            self._record(record, epoch, *map(np.concatenate, zip(*measured)))
 
     def _start(self, n, *counter):
         if self.training.start == "aligned":
             return "aligned"
         return lambda first, last: random_phases((n, self.net.n_free), self.seed, *counter, rows=(first, last))
 
-    def _measure(self, batch, labels):
-        """Sums over the batch's relaxations of cost, distance, right answers and sweeps; their number; those not converged."""
-        outputs, m = batch.output_phases, self.training.initial_states
-        right = self.task.classify(outputs) == np.repeat(labels, m)
-        converged = batch.converged.all(axis=0)
-        sweeps = batch.layout.per_sample(batch.iterations).sum()
-        self._residual = float(batch.layout.per_sample(batch.residual).max())
-        sums = (batch.cost(outputs, batch.targets).sum(), distance(outputs, batch.targets).sum(), right.sum(), sweeps)
-        return np.array([*sums, len(outputs), np.count_nonzero(~converged)])
-
-    def _record(self, k, epoch, totals):
-        a, count = self.arrays, totals[4]
-        a["cost"][k], a["distance"][k], a["accuracy"][k], a["sweeps"][k] = totals[:4] / count
-        a["residual"][k], a["unconverged"][k] = self._residual, totals[5] / count
+    def _record(self, k, epoch, rows, outputs, residual, sweeps):
+        """Means over the epoch's relaxations, of which `rows` are the samples; the last three are (relaxation, output or phase)."""
+        a, t, targets = self.arrays, self.training, self.task.targets[rows]
+        a["cost"][k], a["distance"][k] = t.cost(outputs, targets).mean(), distance(outputs, targets).mean()
+        a["accuracy"][k] = np.mean(self.task.classify(outputs) == self.task.labels[rows])
+        a["residual"][k], a["sweeps"][k] = residual.max(), sweeps.sum(axis=1).mean()
+        a["unconverged"][k] = np.mean((residual > [t.solver.tol, t.nudged_solver.tol, t.nudged_solver.tol]).any(axis=1))
         if self.validation is not None:
             score = self._evaluate(self.validation, 1, (epoch, _VALIDATION))
             a["validation_cost"][k], a["validation_accuracy"][k] = score["cost"], score["accuracy"]

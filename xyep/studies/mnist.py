@@ -17,6 +17,7 @@ IMAGES = {
     "cost": CrossEntropy(10.0),
     "optimizer": Adam(0.005),
     "schedule": "cosine",
+    "coupling_decay": 0.2,
     "solver": Fast(tol=1e-6, dtype="float32", max_sweeps=10, over_relaxation=0.5),
     "nudged_solver": Fast(tol=1e-6, dtype="float32", max_sweeps=5, over_relaxation=0.5),
     "probe_samples": 20,
