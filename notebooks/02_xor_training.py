@@ -35,7 +35,7 @@ lattice_sizes = [3, 5, 7]
 shells = [1, 2, 3, 4]
 map_sizes = [5, 7, 9, 11]
 map_distances = [1, 2, 3, 4, 6, 8, 10]
-map_seeds = 16
+map_seeds = 12
 compare_seeds = 40
 compare_epochs = 300
 

@@ -68,9 +68,8 @@ def run(notebook, profile="quick", *, workers=None, scheduler=None, parameters=N
             before = {key: os.environ.get(key) for key in environment}
             os.environ.update(environment)
             try:
-                papermill.execute_notebook(
-                    source, done, parameters=given, kernel_name="python3", cwd=str(root), progress_bar=False, log_output=False
-                )
+                quiet = {"progress_bar": False, "log_output": False, "extra_arguments": ["--IPKernelApp.log_level=40"]}
+                papermill.execute_notebook(source, done, parameters=given, kernel_name="python3", cwd=str(root), **quiet)
             finally:
                 for key, value in before.items():
                     os.environ.pop(key) if value is None else os.environ.update({key: value})
