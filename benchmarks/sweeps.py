@@ -36,7 +36,7 @@ class Sweeps:
     def __call__(self, sweeps, tol=-1.0):
         """Field of the inputs, sweeps until each sample has converged or `sweeps` are done, one reading of the residual."""
         stopping, arrays = Stopping(self.over_relaxation, tol, sweeps), (self.u, self.inputs, self.targets, self.couplings, self.bias)
-        relax_blocks(self.layout.lanes, self.blocks, *arrays, self.net.graph, Nudge(0.0, 1.0), stopping, self.residual, self.count)
+        relax_blocks(self.layout.lanes, self.blocks, *arrays, self.net.graph, Nudge(0.0, 1.0, 0.0), stopping, self.residual, self.count)
 
     def from_aligned(self, sweeps, tol):
         pack_start(self.layout, "aligned", self.u, self.blocks)

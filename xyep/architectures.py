@@ -213,8 +213,9 @@ def stacked_lattices(shape, window=6, stride=1, channels=1, shared=False, intra_
     readout : "dense", or an integer
         Outputs lie in two rows over the last lattice; each is coupled to all its sites, or to those in a window of this side under it.
 
-    Initial couplings are N(0, 1/(n_i + n_j)), n_i and n_j being the mean numbers of such couplings at either end, which for dense layers is
-    the rule of `layered`; there is no initial bias. Lengths are in input spacings, also from lattice to lattice.
+    Initial couplings between lattices are N(0, 1/(n_i + n_j)), n_i and n_j being the mean numbers of such couplings at either end, which
+    for dense layers is the rule of `layered`; within a lattice N(0, 1/z) for z neighbours on the average. There is no initial bias.
+    Lengths are in input spacings, also from lattice to lattice.
     """
     shape = tuple(check_integer("shape", int(n), 1) for n in check_array("shape", shape, (2,), dtype=np.intp))
     layers = max(map(np.size, (window, stride, channels)))
@@ -223,13 +224,14 @@ def stacked_lattices(shape, window=6, stride=1, channels=1, shared=False, intra_
 
     # of each lattice: numbers of its sites (row, column, channel), and where its places lie (row, column, 2)
     sites, place = np.arange(shape[0] * shape[1]).reshape(*shape, 1), np.stack(np.indices(shape)[::-1], -1).astype(float)
-    lattices, parts = [(sites, place)], []
+    lattices, parts, pitch = [(sites, place)], [], 1
     for w, s, c in each:
         below, (rows, columns) = sites, [(n - w) // s + 1 for n in sites.shape[:2]]
         if min(rows, columns) < 1:
             raise ValueError(f"window: found {w} over a lattice of {below.shape[0]}×{below.shape[1]}; it must fit in")
         sites = below.max() + 1 + np.arange(rows * columns * c).reshape(rows, columns, c)
-        place = place[: s * rows : s, : s * columns : s][:rows, :columns] + (w - 1) / 2 * (place[0, 1] - place[0, 0])[0]
+        place = place[: s * rows : s, : s * columns : s][:rows, :columns] + (w - 1) / 2 * pitch
+        pitch *= s
         parts.append((*_windows(below, sites, w, s), shared))
         if intra_shells:
             parts.append((*_within(sites, intra_shells), shared))

@@ -9,8 +9,8 @@ from .kernels.simd import Lanes
 
 #: Bytes of a cache line, the smallest vector of lanes.
 LINE = 64
-#: Lanes whose contributions to a gradient are added up within the kernel.
-UNIT = 64
+#: Lanes whose contributions to a gradient are added up within the kernel, as long as that makes no more than MOST_UNITS parts.
+UNIT, MOST_UNITS = 64, 64
 
 
 def aligned(shape, dtype):
@@ -34,7 +34,7 @@ class Layout:
         self.width = line if n_samples <= line or net.paired else 2 * line
         self.n_blocks = -(-n_samples // self.width)
         self.lanes = Lanes(self.width)
-        n_units = min(LINE, -(-self.n_blocks * self.width // UNIT))
+        n_units = min(MOST_UNITS, -(-self.n_blocks * self.width // UNIT))
         n_units += n_units % 2 and self.n_blocks > n_units  # even, for two threads
         cuts = np.linspace(0, self.n_blocks, n_units + 1).round().astype(int)
         self.units = [(int(a), int(b)) for a, b in zip(cuts, cuts[1:])]

@@ -188,7 +188,8 @@ class EPGradient:
     def converged(self):
         """(phase, sample)"""
         tol = np.array([self.solver.tol, self.nudged_solver.tol, self.nudged_solver.tol])
-        return self.layout.per_sample(self.residual) <= tol[:, None]
+        settled = np.isfinite(self.layout.unpack(self.u)).all(axis=1)  # an overflow has left no phases, and so no torque
+        return (self.layout.per_sample(self.residual) <= tol[:, None]) & settled
 
 
 def prepare(net, inputs, targets, initial_states):
@@ -225,7 +226,7 @@ def ep_gradient(
     estimator : "centered" (β, −β; error O(β²)) or "one_sided" (β, 0; error O(β))
     seed, initial_states : each sample is relaxed from this many random initial states, and the gradient averaged over them
     initial : (sample × initial state, site) phases or "aligned", optional: start here instead, see `relax`
-    cost : "log_cosine", "cosine" or a `Cost`
+    cost : "log_cosine", "cosine", "cross_entropy", a `Cost` or a `CrossEntropy`
     method, nudged_method : solver of the free and of the nudged phases (default: the same), with `options`, as in `relax`
     threads : the result is bit-identical for every number
 
@@ -337,6 +338,7 @@ def implicit_gradient(
     """
     p, cost = net.check_parameters(parameters), as_cost(cost)
     inputs, targets = prepare(net, inputs, targets, initial_states)
+    check_classes(cost, targets)
     if isinstance(method, str) and "tol" not in options:
         options["tol"] = 1e-12
     eq = relax(net, p, inputs, seed=seed, initial=initial, method=method, **options)

@@ -218,19 +218,24 @@ class Network:
         i, j = np.concatenate([self.edges, self.edges[:, ::-1]]).T - self.n_inputs
         parameter = np.concatenate([self.parameter, self.parameter])
         free, clamped = (i >= 0) & (j >= 0), (i >= 0) & (j < 0)
-        rows = self._rows(i[free], j[free], parameter[free])
+        rows = self._rows(i[free], j[free], parameter[free], j[free] > i[free])
         hidden_rows = int(np.searchsorted(rows.site, self.n_free - self.n_outputs))
-        return Graph(rows, self._rows(i[clamped], j[clamped] + self.n_inputs, parameter[clamped]), hidden_rows)
+        return Graph(
+            rows, self._rows(i[clamped], j[clamped] + self.n_inputs, parameter[clamped], np.full(clamped.sum(), True)), hidden_rows
+        )
 
     @cached_property
     def paired(self):
         """Whether the kernels visit most sites two at a time."""
         return len(self.graph.free.middle) < 0.75 * self.n_free
 
-    def _rows(self, i, j, parameter):
-        """`Rows` of the free sites i with neighbours j; sites that follow each other, alike in neighbours and role, are paired."""
-        order = np.lexsort((j, j < i, i))
-        i, j, parameter = i[order], j[order], parameter[order]
+    def _rows(self, i, j, parameter, upper):
+        """`Rows` of the free sites i with neighbours j; sites that follow each other, alike in neighbours and role, are paired.
+
+        Neighbours that are not `upper` come last.
+        """
+        order = np.lexsort((j, ~upper, i))
+        i, j, parameter, upper = i[order], j[order], parameter[order], upper[order]
         count = np.bincount(i, minlength=self.n_free)
         start = np.concatenate([[0], np.cumsum(count)])
         # entry e of site i against the entry in the same place of site i + 1
@@ -249,8 +254,7 @@ class Network:
         entry = start[site[:-1]][row] + np.arange(len(row)) - first[row]
         both = np.stack([parameter[entry], parameter[np.minimum(entry + length[row], len(parameter) - 1)]], axis=-1)
         interleaved = both[np.arange(2) < size[row][:, None]]
-        upper = np.bincount(row[j[entry] > i[entry]], minlength=len(size))
-        return Rows(site, first, first[:-1] + upper, j[entry], weight, interleaved)
+        return Rows(site, first, first[:-1] + np.bincount(row[upper[entry]], minlength=len(size)), j[entry], weight, interleaved)
 
     @cached_property
     def digest(self):

@@ -37,7 +37,7 @@ class Fast:
             object.__setattr__(self, "tol", 1e-9 if self.dtype == "float64" else 1e-5)
         check_number("tol", self.tol, 0.0)
         check_number("over_relaxation", self.over_relaxation, 0.0, 1.0)
-        check_integer("max_sweeps", self.max_sweeps, 0)
+        check_integer("max_sweeps", self.max_sweeps, 0, 2**24)  # which float32 still counts to
 
     @property
     def stopping(self):
@@ -127,7 +127,7 @@ def random_phases(shape, seed, *counter, rows=None):
 
 
 #: Length of the unit vectors' stand-ins in an aligned start: too short to be felt by a neighbour.
-ALIGNED = 1e-10
+ALIGNED = 1e-8
 
 
 def pack_start(layout, start, u, blocks):
@@ -216,6 +216,8 @@ def relax(
     elif len(times):
         raise ValueError("times: only method='gradient_flow' follows a trajectory in time")
     else:
+        if isinstance(start, str) and not solver.max_sweeps:
+            raise ValueError("max_sweeps: found 0; an aligned start takes the first sweep, so at least 1 is needed")
         eq = _fast(net, p, inputs, targets, start, nudge, solver, threads)
     if warn:
         warn_unconverged(eq.residual, eq.converged)
@@ -268,7 +270,7 @@ def _fast(net, p, inputs, targets, start, nudge, solver, threads):
 
 
 def _seen(phases, residual):
-    """The residual, infinite where an overflow has left NaN phases, which every comparison in the kernels passes over."""
+    """The residual, infinite where an overflow has left no phases and so no torque."""
     return np.where(np.isfinite(phases).all(axis=1), residual, np.inf)
 
 

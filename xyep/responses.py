@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from .checks import check_array, check_number
-from .cost import as_cost
+from .cost import as_cost, check_classes
 from .gradients import LinearResponse, nudge_solution
 from .relaxation import check_targets, relax
 
@@ -33,6 +33,7 @@ def nudge_response(net, parameters, eq, targets, beta=0.1, *, cost="log_cosine",
     """
     p, phases = net.check_parameters(parameters), _check_equilibrium(net, eq)
     targets, cost, beta = check_targets(net, targets, len(phases)), as_cost(cost), check_number("beta", beta)
+    check_classes(cost, targets)
     if beta == 0:
         values = np.stack([nudge_solution(net, p, state, target, cost) for state, target in zip(phases, targets)])
     else:

@@ -33,8 +33,10 @@ class Task:
     def __post_init__(self):
         for name, shape in (("inputs", ("sample", "input")), ("targets", ("sample", "output"))):
             value = getattr(self, name)
-            if getattr(value, "dtype", None) != np.float32:  # which large data come in, and need not be copied to be checked
+            if getattr(value, "dtype", None) != np.float32 or value.ndim != 2:
                 value = check_array(name, value, shape)
+            elif not np.isfinite(value.sum()):  # large data come in float32 and are not copied to be checked
+                check_array(name, value[~np.isfinite(value).all(axis=1)], shape)
             object.__setattr__(self, name, value)
         n = len(self.inputs)
         check_array("targets", self.targets[:1], (min(n, 1), "output"))

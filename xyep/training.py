@@ -13,7 +13,7 @@ from .relaxation import Fast, GradientFlow, random_phases, relax
 from .responses import input_response, nudge_response, pattern_response
 
 # streams of random numbers within one seed; the first counter is the epoch
-_BATCHES, _VALIDATION, _FINAL, _PROBE = 1 << 20, (1 << 20) + 1, (1 << 20) + 2, (1 << 20) + 3
+_VALIDATION, _FINAL, _PROBE = (1 << 20) + 1, (1 << 20) + 2, (1 << 20) + 3
 
 
 #: What snapshots can tell beyond parameters and phases.
@@ -81,8 +81,9 @@ class Training:
                 raise TypeError(f"{name}: found {getattr(self, name)!r}; {' or '.join(k.__name__ for k in kinds)} is needed")
         if self.nudged_solver is None:
             object.__setattr__(self, "nudged_solver", self.solver)
-        if type(self.nudged_solver) is not type(self.solver):
-            raise TypeError(f"nudged_solver: found {self.nudged_solver!r}; it must be of the kind of solver={self.solver!r}")
+        kinds = [(type(s), getattr(s, "dtype", None)) for s in (self.solver, self.nudged_solver)]
+        if kinds[0] != kinds[1]:
+            raise TypeError(f"nudged_solver: found {self.nudged_solver!r}; it must be of the kind and dtype of solver={self.solver!r}")
         object.__setattr__(self, "responses", tuple(check_choice("responses", r, RESPONSES) for r in self.responses))
         schedule(self.schedule)
         check_number("coupling_decay", self.coupling_decay, 0.0)
@@ -107,6 +108,9 @@ class Training:
 def make_training(training=None, **options):
     """A `Training` from its fields, or a given one with some replaced."""
     base = {} if training is None else {k: getattr(training, k) for k in Training.__dataclass_fields__}
+    for name, source in (("nudged_solver", "solver"), ("response_beta", "beta")):  # which follow another field unless they are given
+        if base and base[name] == base[source]:
+            del base[name]
     return Training(**base | check_options("train", Training, options))
 
 
@@ -258,7 +262,8 @@ class Run:
         a["cost"][k], a["distance"][k] = t.cost(outputs, targets).mean(), distance(outputs, targets).mean()
         a["accuracy"][k] = np.mean(self.task.classify(outputs) == self.task.labels[rows])
         a["residual"][k], a["sweeps"][k] = residual.max(), sweeps.sum(axis=1).mean()
-        a["unconverged"][k] = np.mean((residual > [t.solver.tol, t.nudged_solver.tol, t.nudged_solver.tol]).any(axis=1))
+        converged = (residual <= [t.solver.tol, t.nudged_solver.tol, t.nudged_solver.tol]).all(axis=1) & np.isfinite(outputs).all(axis=1)
+        a["unconverged"][k] = 1 - converged.mean()
         if self.validation is not None:
             score = self._evaluate(self.validation, 1, (epoch, _VALIDATION))
             a["validation_cost"][k], a["validation_accuracy"][k] = score["cost"], score["accuracy"]

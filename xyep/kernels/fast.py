@@ -10,8 +10,8 @@ The angle between u_i and F_i never grows, so the energy never rises. As the ang
 over the lattice as successive over-relaxation does. No sine, cosine or norm of the field is evaluated, only one reciprocal square root.
 
 A nudged output o feels the further field β f'(x) t_o, x = u_o · t_o, for the cost C = −Σ_o f(x), and β s (y_o − p_o) along π/2 for the
-cross-entropy, p being the softmax of s sin φ over the outputs. As that depends on u_o the update is a fixed-point iteration, which
-where it is steep would oscillate: its slope −σ is known, and adding σ/(1 + μ) u_o makes it a Newton step.
+cross-entropy, p being the softmax of s sin φ over the outputs, taken once a sweep. As that depends on u_o the update is a fixed-point
+iteration, which where it is steep would oscillate: its slope −σ is known, and adding σ/(1 + μ) u_o makes it a Newton step.
 
 Layout: samples are cut into blocks of ``width`` lanes; a block's state is ``u[site, component, lane]`` with component 0 = cos φ and
 1 = sin φ, so that every neighbour is one weight times consecutive numbers. Two sites that follow each other and have the same
@@ -93,7 +93,8 @@ def _nudging(ux, uy, tx, ty, share, nudge):
     if nudge.scale > 0.0:
         s = splat(ux, nudge.scale)
         strength = beta * s * (where_greater(ty, zero, one, zero) - share)
-        slope = beta * s * s * share * (one - share) * (one - uy * uy)
+        # twice its own slope bounds that of all outputs together, which move on one softmax
+        slope = splat(ux, 2.0) * beta * s * s * share * (one - share) * (one - uy * uy)
         return zero, strength, larger(slope, zero)
     x, kappa = fma(ux, tx, uy * ty), splat(ux, nudge.sharpness)
     # at the pole x = −1 of the logarithmic cost the field is finite but far above all couplings
@@ -122,8 +123,8 @@ def _torque(ux, uy, fx, fy):
 @njit(**INLINE)
 def _turned(ux, uy, fx, fy, slope, k):
     """normalise(F − (k (F·u)₊ − (1 − k) σ) u)"""
-    # a site that feels no field stays, by a share of its own direction that is lost in rounding where any field is felt
-    stay = fma(splat(ux, 1.0 - k), slope, splat(ux, 1e-17))
+    # a tiny share of its own direction, which does not change where it comes to rest, lets a site that feels no field stay
+    stay = fma(splat(ux, 1.0 - k), slope, splat(ux, 1e-10))
     own = fma(splat(ux, -k), larger(fma(fx, ux, fy * uy), splat(ux, 0.0)), stay)
     vx, vy = fma(own, ux, fx), fma(own, uy, fy)
     scale = rsqrt(fma(vx, vx, vy * vy))
@@ -202,10 +203,14 @@ def _relax_block(lanes, u, at, aside, field, graph, weights, target, target_at, 
     share = np.zeros((graph.free.site[-1] - graph.free.site[graph.hidden_rows], u.shape[3]), u.dtype)
     count, frozen = zero, zero
     alive = where_greater(budget, count, one, zero)
+    # an aligned start: vectors too short for their torques to count become unit vectors in the first sweep
+    ux, uy = load(lanes, u, at), load(lanes, u, at + 1)
+    fresh = where_greater(splat(lanes, dtype(0.5)), fma(ux, ux, uy * uy), splat(lanes, dtype(1e30)), zero)
     while True:
         while largest(alive) > 0.0:
             worst = _pass(lanes, u, at, field, graph, weights, target, target_at, share, nudge, k, True)
             count = count + alive
+            worst, fresh = larger(worst, fresh), zero
             going = where_greater(worst, tol, where_greater(budget, count, alive, zero), zero)
             if largest(going) > 0.0 and largest(alive - going) > 0.0:
                 # these lanes go on being swept with the others, but their states are kept aside
