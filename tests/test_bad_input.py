@@ -127,6 +127,10 @@ CASES = [
     ("stack: readout", lambda: stacked_lattices((9, 9), readout="sparse"), TypeError, "readout"),
     ("stack: outputs", lambda: stacked_lattices((9, 9), outputs=0), ValueError, "outputs"),
     ("cross-entropy: scale", lambda: CrossEntropy(0.0), ValueError, "scale"),
+    ("cross-entropy: no class, exactly", lambda: implicit_gradient(NET, P, X, T * -1, cost="cross_entropy"), ValueError, "targets"),
+    ("stack: one column below", lambda: stacked_lattices((6, 6), window=(6, 2)), ValueError, "window"),
+    ("task: NaN in float32", lambda: Task("own", np.float32(NAN), T, np.zeros(4, int)), ValueError, "inputs"),
+    ("max_sweeps: more than float32 counts", lambda: Fast(max_sweeps=2**25), ValueError, "max_sweeps"),
     ("cross-entropy: no class", lambda: ep_gradient(NET, P, X, T * -1, cost="cross_entropy"), ValueError, "targets"),
     # parameters and states
     ("parameters: a list", lambda: energy(NET, [1, 2, 3], PHASES), TypeError, "parameters"),

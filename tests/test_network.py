@@ -284,6 +284,13 @@ def test_stacked_lattices_have_the_couplings_of_the_paper():
     assert shared.n_parameters == 4 * 36 + 4 * 2 + 10 * 4 * 529
 
 
+def test_dense_layers_are_visited_in_pairs():
+    net = layered([7, 6, 4])
+    for rows in (net.graph.free, net.graph.clamped):
+        assert (np.diff(rows.site)[:3] == 2).all()
+    assert (np.diff(net.graph.free.site) == 2).all()
+
+
 def test_windows_lie_under_their_sites():
     """Hidden site (row, column) of a stack sees the inputs from row·stride to row·stride + window, and channels share places."""
     net = stacked_lattices((9, 8), window=(3, 2), stride=(2, 1), channels=(2, 3), outputs=4)

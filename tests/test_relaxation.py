@@ -355,3 +355,46 @@ def test_sites_visited_in_pairs_move_as_single_ones_do():
         options = {"max_sweeps": 5, "tol": 0.0, "dtype": dtype, "warn": False}
         one, two = relax(net, p, inputs, initial=start, **options), relax(broken, q, inputs, initial=other, **options)
         np.testing.assert_allclose(angle(one.phases, two.phases[:, place]), 0, atol=atol)
+
+
+def test_competing_classes_come_to_rest():
+    """Softmax nudging of two outputs with little field of their own: each by itself would be turned too far."""
+    net = Network([(0, 1), (0, 2)], [0], [1, 2])
+    inputs, targets = np.zeros((1, 1)), np.array([[np.pi / 2, -np.pi / 2]])
+    for field, mu, beta in ((1.0, 0.5, 0.3), (4.0, 0.6, 0.3), (8.0, 0.5, 0.3), (0.3, 0.6, 1.0)):
+        p = Parameters(np.full(2, field), np.zeros(3), np.zeros(3))
+        start = np.zeros((1, 3))
+        options = {"targets": targets, "beta": beta, "cost": "cross_entropy", "initial": start, "over_relaxation": mu, "max_sweeps": 200}
+        eq = relax(net, p, inputs, **options)
+        assert eq.converged.all() and eq.phases[0, 1] > 0.01 and eq.phases[0, 2] < -0.01
+
+
+def test_a_single_class_is_always_right():
+    net = Network([(0, 1)], [0], [1])
+    p, inputs, target = Parameters(np.ones(1), np.zeros(2), np.zeros(2)), np.array([[0.3]]), np.array([[np.pi / 2]])
+    eq = relax(net, p, inputs, targets=target, beta=0.5, cost="cross_entropy")
+    np.testing.assert_allclose(eq.phases, 0.3, atol=1e-8)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_site_without_any_field_stays_in_an_aligned_start(dtype):
+    net = Network([(0, 1)], [0], [1], n_sites=3, bias_scale=0.0)
+    eq = relax(net, net.init_parameters(0), np.array([[0.3]]), initial="aligned", dtype=dtype)
+    assert eq.converged.all() and np.isfinite(eq.phases).all()
+    with pytest.raises(ValueError, match="max_sweeps"):
+        relax(net, net.init_parameters(0), np.array([[0.3]]), initial="aligned", max_sweeps=0)
+
+
+def test_pairs_with_cross_entropy_do_not_depend_on_batch_or_threads():
+    net = layered([5, 8, 4])
+    p, rng = net.init_parameters(1), np.random.default_rng(0)
+    inputs = rng.uniform(-1.5, 1.5, (150, 5))
+    targets = np.where(np.arange(4) == rng.integers(4, size=150)[:, None], np.pi / 2, -np.pi / 2)
+    options = {"initial": "aligned", "cost": "cross_entropy", "beta": 0.1, "dtype": "float32", "tol": 1e-4, "warn": False}
+    whole = relax(net, p, inputs, targets=targets, **options)
+    threaded = relax(net, p, inputs, targets=targets, threads=3, **options)
+    np.testing.assert_array_equal(whole.phases, threaded.phases)
+    for part in (slice(0, 1), slice(3, 40), slice(149, 150)):
+        few = relax(net, p, inputs[part], targets=targets[part], **options)
+        np.testing.assert_array_equal(few.phases, whole.phases[part])
+        np.testing.assert_array_equal(few.iterations, whole.iterations[part])

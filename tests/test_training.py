@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import xyep
+from xyep import training as training_module
 from xyep.store import partial_folder
-from xyep.training import Run, make_training
+from xyep.training import Run, evaluate, make_training
 
 XOR = xyep.load_task("xor")
 NET = xyep.square_lattice((3, 3), shells=2, inputs=[(1, 0), (1, 2)], outputs=[(1, 1)])
@@ -213,3 +214,44 @@ def test_tree_roundtrip(tmp_path):
     assert xyep.read_tree(tmp_path / "t.zarr").identical(tree)
     with pytest.raises(xyep.StoreError, match="store"):
         xyep.read_tree(tmp_path / "nothing.zarr")
+
+
+def test_evaluation_does_not_depend_on_its_chunks(monkeypatch):
+    task = xyep.load_task("digits").test
+    net = xyep.stacked_lattices((8, 8), window=3)
+    p = net.init_parameters(0)
+    for options in ({"start": "aligned"}, {"initial_states": 2, "seed": 3}):
+        whole = evaluate(net, p, task, cost="cross_entropy", **options)
+        with monkeypatch.context() as patch:
+            patch.setattr(training_module, "CHUNK", 7)
+            parts = evaluate(net, p, task, cost="cross_entropy", **options)
+        np.testing.assert_array_equal(whole["right"], parts["right"])
+        assert whole["cost"] == parts["cost"]
+
+
+def test_couplings_decay():
+    """With no learning from the gradient, each update takes the share ηλ of every coupling and of nothing else."""
+    options = SHORT | {"epochs": 3, "snapshots": (), "final_states": 0}
+    run = Run(NET, XOR, make_training(**options, optimizer=Still(0.1), coupling_decay=0.5), seed=0)
+    before = run.arrays["theta"].copy()
+    run.advance()
+    n = NET.n_parameters
+    np.testing.assert_allclose(run.arrays["theta"][:n], before[:n] * 0.95**3)
+    np.testing.assert_array_equal(run.arrays["theta"][n:], before[n:])
+
+
+class Still(xyep.SGD):
+    """Leaves all parameters as they are."""
+
+    def update(self, theta, gradient, state, step, rate):
+        return theta.copy()
+
+
+def test_defaults_follow_what_they_are_defaults_of():
+    base = make_training(solver=xyep.Fast(dtype="float32"), beta=0.2)
+    changed = make_training(base, solver=xyep.Fast(), beta=0.3)
+    assert changed.nudged_solver == xyep.Fast() and changed.response_beta == 0.3
+    kept = make_training(make_training(nudged_solver=xyep.Fast(tol=1e-3, dtype="float32")), beta=0.3)
+    assert kept.nudged_solver.tol == 1e-3
+    with pytest.raises(TypeError, match="nudged_solver.*dtype"):
+        make_training(solver=xyep.Fast(dtype="float32"), nudged_solver=xyep.Fast())

@@ -34,7 +34,8 @@ class Training:
     solver, nudged_solver : of the free and (default: the same) of the nudged phases
     record_every : epochs between two entries of the history
     snapshots : epochs after which couplings, biases, phases and responses are kept; 0 is the initial state
-    responses : which of `RESPONSES` snapshots hold; the input response needs a factorisation of the Hessian, and memory, for every probe
+    responses : which of `RESPONSES` snapshots hold, at equilibria to the precision of a default `Fast`; the input response needs a
+        factorisation of the Hessian, and memory, for every probe
     response_beta : β of the nudge response, default that of the training; 0 takes the limit
     probe_samples, probe_states : the first training samples, and initial states each, that snapshots show
     final_states : fresh random initial states from which the trained network is tested; 0 leaves the test out
@@ -121,6 +122,7 @@ def evaluate(net, parameters, task, *, initial_states=1, start="random", seed=0,
     share of initial states from which every sample is answered right, and ``unconverged`` the number of relaxations cut short.
     """
     m, n = check_integer("initial_states", initial_states, 1), len(task)
+    check_choice("start", start, ("random", "aligned"))
     rows = np.repeat(np.arange(n), m)
     outputs, unconverged = np.empty((n * m, net.n_outputs)), 0
     for first in range(0, n * m, CHUNK):

@@ -56,8 +56,9 @@ def curves(tree):
     caption = (
         f"Share of validation images answered wrongly over training on {first.attrs['task']}, means and ranges of {first.sizes['seed']} "
         f"seeds: (a) locally connected hidden lattices with free couplings and 1 or more channels, (b) one channel with couplings within the "
-        f"hidden lattice, (c) shared couplings, and dense layers with as many hidden sites and with as many couplings as one channel. After the "
-        f"last epoch one channel answers {_percent(train)} of training and {_percent(validation)} of validation images right."
+        f"hidden lattice, (c) shared couplings, and dense layers with as many hidden sites and with as many couplings as one channel. In the "
+        f"last epoch {label(one)} answers {_percent(train)} of training images right while it learns them, and {_percent(validation)} of "
+        f"validation images after it."
     )
     return figure, caption
 
@@ -78,7 +79,7 @@ def over_couplings(tree):
     letters(axes)
     local = {n: ds for n, ds in nodes.items() if not n.startswith("layered")}
     dense = {n: ds for n, ds in nodes.items() if n.startswith("layered")}
-    best, best_dense = (max(g, key=lambda n: float(g[n]["test_accuracy"].mean())) for g in (local, dense))
+    best, best_dense = (max(g, key=lambda n: float(g[n]["validation_accuracy"][:, -1].mean())) for g in (local, dense))
     text = [
         f"{label(n)} {_percent(nodes[n]['test_accuracy'])} ({nodes[n].attrs['n_couplings']:,} couplings, {nodes[n].attrs['n_parameters']:,} free)"
         for n in nodes
@@ -86,7 +87,7 @@ def over_couplings(tree):
     ratio = nodes[best].attrs["n_couplings"] / nodes[best_dense].attrs["n_couplings"]
     caption = (
         f"Test error after the last epoch over (a) the number of couplings and (b) their total length, means and standard deviations of "
-        f"{next(iter(nodes.values())).sizes['seed']} seeds. Test accuracies: {'; '.join(text)}. The best local network, {label(best)}, has "
+        f"{next(iter(nodes.values())).sizes['seed']} seeds. Test accuracies: {'; '.join(text)}. The best local network on validation images, {label(best)}, has "
         f"{ratio:.2f} times the couplings of the best dense one, {label(best_dense)}, and answers "
         f"{100 * float(local[best]['test_accuracy'].mean() - dense[best_dense]['test_accuracy'].mean()):+.2f} points more test images right."
     )
@@ -131,8 +132,8 @@ def maps(tree):
     text = "; ".join(f"{label(n)} {100 * s[0]:.0f} % → {100 * s[-1]:.0f} %" for n, s in share.items())
     caption = (
         f"The hidden lattice of {label(name)} ({side}×{side} sites) at several epochs: (a) rms of the couplings of each site to its window of inputs, "
-        f"(b) rms nudge response, (c) rms change of the phase between training images. Sites over the border, where images are empty, neither "
-        f"learn nor respond. Share of hidden sites in the affected region (nudge response at least {FRACTION:.0%} of the largest), before → "
+        f"(b) rms nudge response, (c) rms change of the phase between training images. "
+        f"Share of hidden sites in the affected region (nudge response at least {FRACTION:.0%} of the largest), before → "
         f"after training, means of {nodes[name].sizes['seed']} seeds: {text}."
     )
     return figure, caption
