@@ -10,7 +10,7 @@ import dask
 import numpy as np
 import xarray as xr
 from dask.callbacks import Callback
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from .checks import check_integer
 from .network import Network

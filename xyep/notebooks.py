@@ -1,6 +1,7 @@
 """Running the notebooks: percent scripts in, executed notebooks, datasets and figures out."""
 
 import os
+import re
 import tempfile
 import threading
 import time
@@ -85,6 +86,9 @@ def _tidy(document):
     for cell in document.cells:
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream":
+                output.text = re.sub(r"[^\s\"']*/(?=(xyep|site-packages)/)", "", output.text)
     return document
 
 

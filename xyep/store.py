@@ -119,6 +119,11 @@ def _encoding(ds):
     return {name: {"chunks": tuple(max(n, 1) for n in v.shape)} for name, v in ds.variables.items() if v.ndim}
 
 
+def _portable(ds):
+    """With strings of variable length, the only ones that Zarr specifies."""
+    return ds.assign({name: v.astype(object) for name, v in ds.variables.items() if v.dtype.kind == "U"})
+
+
 def write_tree(tree, store):
     """Write a DataTree anew; the old store is replaced only once the new one is complete."""
     store = Path(store)
@@ -128,6 +133,7 @@ def write_tree(tree, store):
     except OSError as error:
         raise StoreError(f"store: cannot write {store}: {error.strerror}") from error
     try:
+        tree = tree.map_over_datasets(_portable)
         encoding = {node.path: _encoding(node.to_dataset(inherit=False)) for node in tree.subtree}
         tree.to_zarr(fresh / "new", mode="w", encoding=encoding, consolidated=False, zarr_format=3)
         if store.exists():
@@ -180,7 +186,7 @@ def train(net, task, *, seed=0, store=None, parameters=None, threads=1, checkpoi
         finished = _open(run, store, attrs)
         if finished is not None:
             return finished
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
     with tqdm(total=training.epochs, initial=run.done, disable=not progress, desc=net.name, unit="epoch") as bar:
         while not run.finished:

@@ -116,7 +116,7 @@ def decay(tree):
                 axis.semilogy(middle["output_distance"], middle, style, color=COLORS[shells], label=text)
             far = profile.where(profile["output_distance"] >= 3, drop=True).mean("output_distance")
             ratio[d, shells] = far.median("seed")
-        axis.set(xlabel="distance from output (lattice constants)", title=f"inputs at distance {d}")
+        axis.set(xlabel="distance from output\n(lattice constants)", title=f"inputs at distance {d}")
     axes[0].set_ylabel("rms nudge response (rad)")
     styles = [Line2D([], [], color="k", ls=":", label="before"), Line2D([], [], color="k", label="after training")]
     axes[0].legend(handles=styles, fontsize=6, loc="lower left")

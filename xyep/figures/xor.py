@@ -1,6 +1,7 @@
 """Figures of notebook 02: XOR training."""
 
 import numpy as np
+from scipy.stats import fisher_exact
 
 from .style import COLORS, COLUMN, architecture, heatmap, in_order, label, lattice_size, letters, shells, subplots, wilson
 
@@ -144,7 +145,9 @@ def solver_comparison(tree):
     axis.set(ylabel="probability of solving XOR", ylim=(-0.03, 1.05), xlim=(-0.5, len(names) - 0.5))
     axis.legend()
     pairs = ", ".join(f"{label(name)} {a} and {b}" for name, a, b in zip(names, counts[::2], counts[1::2]))
-    finding = "The intervals overlap for every network." if not differ else f"The intervals do not overlap for {', '.join(differ)}."
+    finding = "The intervals overlap for every network" if not differ else f"The intervals do not overlap for {', '.join(differ)}"
+    p = [fisher_exact([[a, n - a], [b, n - b]]).pvalue for a, b in zip(counts[::2], counts[1::2])]
+    finding += f"; the smallest p of Fisher's exact test is {min(p):.2g}, for {label(names[int(np.argmin(p))])}."
     caption = (
         f"XOR trained for {ds.attrs['fast']['epochs']} epochs with the fast relaxation and with the gradient flow as the dynamics, with 95 % "
         f"Wilson intervals. Seeds of {n} that solve it, with either: {pairs}. {finding}"
