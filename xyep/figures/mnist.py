@@ -2,10 +2,11 @@
 
 import numpy as np
 from matplotlib.colors import LogNorm, Normalize
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from ..responses import affected
 from ..studies import response_size
-from .style import COLORS, MARKERS, PAGE, SEQUENTIAL, architecture, in_order, label, letters, subplots
+from .style import COLORS, MARKERS, PAGE, SEQUENTIAL, architecture, in_order, label, letters, plain, subplots
 
 FRACTION = 0.1  # of the largest response within the hidden lattice, above which a site belongs to the affected region
 
@@ -47,6 +48,8 @@ def curves(tree):
             axis.fill_between(ds["epoch"], wrong.min("seed"), wrong.max("seed"), color=COLORS[kind], alpha=0.15 * shade, lw=0)
             axis.plot(ds["epoch"], wrong.mean("seed"), color=COLORS[kind], alpha=shade, ls=("-", "--", ":", "-.")[k % 4], label=label(name))
         axis.set(xlabel="epoch", yscale="log", title=title)
+        plain(axis.yaxis)
+        axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axis.legend(fontsize=6)
     axes[0].set_ylabel("validation error (%)")
     letters(axes)
@@ -72,9 +75,13 @@ def over_couplings(tree):
         for axis, size in zip(axes, (ds.attrs["n_couplings"], ds.attrs["wire_length"])):
             spread = wrong.std(ddof=1) if len(wrong) > 1 else 0.0
             axis.errorbar(size, wrong.mean(), spread, fmt=MARKERS[kind], color=COLORS[kind], capsize=2, label=label(name))
-            axis.annotate(_short(name), (size, wrong.mean()), (4, 3), textcoords="offset points", fontsize=6, color=COLORS[kind])
+            below = kind == "lcl"  # local and shared networks have as many couplings
+            place = {"xytext": (4, -7 if below else 3), "textcoords": "offset points", "ha": "right" if name == "lcl_1" else "left"}
+            axis.annotate(_short(name), (size, wrong.mean()), fontsize=6, color=COLORS[kind], **place)
     for axis, text in zip(axes, ("couplings", "total length of couplings (input spacings)")):
         axis.set(xscale="log", yscale="log", xlabel=text)
+        plain(axis.yaxis)
+        axis.xaxis.set_minor_formatter(NullFormatter())
     axes[0].set_ylabel("test error (%)")
     letters(axes)
     local = {n: ds for n, ds in nodes.items() if not n.startswith("layered")}
@@ -111,19 +118,19 @@ def maps(tree):
     to_inputs = run["role"].values[run["source"].values] == "input"
     strength = np.stack([_rms_at(run["target"].values[to_inputs], c[to_inputs], run.sizes["site"]) for c in run["coupling"].values])
     rows = {
-        "rms coupling to inputs": strength[:, hidden],
-        "rms nudge response (rad)": response_size(run).values[:, hidden],
-        "rms change between images (rad)": run["pattern_response"].values[:, hidden],
+        "coupling to inputs": strength[:, hidden],
+        "nudge response (rad)": response_size(run).values[:, hidden],
+        "rms change (rad)": run["pattern_response"].values[:, hidden],
     }
     figure, axes = subplots(3, len(shots), height=4.6, width=1.55 * len(shots) + 0.6)
-    for line, (text, values) in zip(axes, rows.items()):
-        norm = LogNorm(max(values[values > 0].min(), values.max() * 1e-3), values.max()) if "nudge" in text else Normalize(0, values.max())
+    for number, (line, (text, values)) in enumerate(zip(axes, rows.items())):
+        norm = LogNorm(max(np.quantile(values, 0.1), values.max() * 1e-6), values.max()) if "nudge" in text else Normalize(0, values.max())
         for axis, value, shot in zip(line, values, shots):
             image = axis.imshow(value.reshape(side, side), cmap=SEQUENTIAL, norm=norm)
             axis.set(xticks=[], yticks=[])
-            if line is axes[0]:
+            if number == 0:
                 axis.set_title(f"epoch {shot}")
-        figure.colorbar(image, ax=line, label=text.replace(" (", "\n("), shrink=0.9, pad=0.02)
+        figure.colorbar(image, ax=line, label=text, shrink=0.9, pad=0.02)
     letters(axes[:, 0])
     share = {}
     for n, ds in nodes.items():

@@ -5,6 +5,7 @@ import re
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 #: Widths of a journal's single and double column, in inches.
 COLUMN, PAGE = 3.4, 7.0
@@ -91,6 +92,13 @@ def in_order(names):
 def letters(axes, x=-0.02, y=1.03):
     for letter, axis in zip("abcdefghijkl", np.ravel(axes)):
         axis.text(x, y, letter, transform=axis.transAxes, fontweight="bold", fontsize=9, ha="right", va="bottom")
+
+
+def plain(axis):
+    """Numbers 1, 2, 3, 5, 10, … on a logarithmic axis."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, position: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def wilson(successes, n, z=1.96):
