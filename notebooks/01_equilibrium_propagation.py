@@ -26,7 +26,7 @@
 
 # %% tags=["parameters"]
 profile = "paper"  # smoke, quick or paper: where results and figures go
-workers = None  # threads; None for one a core. Results do not depend on it
+workers = None  # not used here
 scheduler = None  # not used here
 betas = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]
 seeds = 20  # random networks of each kind
@@ -34,16 +34,13 @@ initial_states = 300  # of each network whose equilibria are counted
 sizes = [3, 5, 7, 11]  # of square lattices whose equilibria are counted
 
 # %%
-import time
-
 import xyep
-from xyep import figures, paths, studies
+from xyep import figures, studies
 
-started = time.monotonic()
 notebook = "01_equilibrium_propagation"
 parameters = {"betas": betas, "seeds": seeds, "initial_states": initial_states, "sizes": sizes}
+study = studies.Study(notebook, profile, parameters)
 task = xyep.load_task("xor")
-nodes = {}
 
 # %% [markdown]
 # ## 1.1 To equilibrium and beyond
@@ -54,7 +51,7 @@ nodes = {}
 
 # %%
 net = xyep.xor_lattice(7, shells=4)
-nodes["dynamics"] = studies.dynamics(net, net.init_parameters(seed=3), task)
+study(studies.dynamics, net, 3, task, node="dynamics")
 
 # %% [markdown]
 # ## 1.2 Is the gradient right?
@@ -63,7 +60,7 @@ nodes["dynamics"] = studies.dynamics(net, net.init_parameters(seed=3), task)
 # estimator (β against 0) should miss it by O(β), the centred one (β against −β) by O(β²).
 
 # %%
-nodes["gradient_error"] = studies.gradient_errors(studies.sample_networks(), betas, seeds)
+study(studies.gradient_errors, studies.sample_networks(), betas, seeds, node="gradient_error")
 
 # %% [markdown]
 # ## 1.3 How many equilibria?
@@ -74,8 +71,8 @@ nodes["gradient_error"] = studies.gradient_errors(studies.sample_networks(), bet
 # %%
 networks = {f"all_to_all_{n * n}": xyep.all_to_all(n * n) for n in sizes}
 networks |= {f"square_{n}x{n}_shells{s}": xyep.xor_lattice(n, s) for s in (1, 4) for n in sizes}
-nodes["equilibria"] = studies.equilibria(networks, task, initial_states=initial_states, seeds=max(2, seeds // 4), threads=workers)
-tree = studies.finish(nodes, paths.results(profile, notebook), parameters, started)
+study(studies.equilibria, networks, task, initial_states, max(2, seeds // 4), node="equilibria")
+tree = study.finish()
 
 # %% [markdown]
 # ## 1.4 What came out

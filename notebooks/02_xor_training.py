@@ -40,13 +40,10 @@ compare_seeds = 40
 compare_epochs = 300
 
 # %%
-import time
-
 import xyep
-from xyep import figures, paths, studies
+from xyep import figures, studies
 from xyep.training import make_training
 
-started = time.monotonic()
 notebook = "02_xor_training"
 parameters = {
     "epochs": epochs,
@@ -62,8 +59,7 @@ parameters = {
     "compare_seeds": compare_seeds,
     "compare_epochs": compare_epochs,
 }
-store = paths.results(profile, notebook)
-where = {"store": store, "workers": workers, "scheduler": scheduler}
+study = studies.Study(notebook, profile, parameters, workers, scheduler)
 training = make_training(
     epochs=epochs,
     optimizer=xyep.Adam(learning_rate),
@@ -83,7 +79,7 @@ training = make_training(
 
 # %%
 networks = studies.xor_networks(lattice_sizes, shells)
-nodes = studies.xor_ensembles(networks, training, seeds, **where)
+study.train(studies.xor_ensembles, networks, training, seeds)
 
 # %% [markdown]
 # ## 2.2 Distance, range and size
@@ -91,7 +87,7 @@ nodes = studies.xor_ensembles(networks, training, seeds, **where)
 # The same training for inputs at growing distance from the output, on lattices of growing size.
 
 # %%
-nodes["success"] = studies.success_map(map_sizes, shells, map_distances, training, map_seeds, **where)
+study.train(studies.success_map, map_sizes, shells, map_distances, training, map_seeds, node="success")
 
 # %% [markdown]
 # ## 2.3 Does the dynamics matter?
@@ -102,8 +98,8 @@ nodes["success"] = studies.success_map(map_sizes, shells, map_distances, trainin
 # %%
 small = {name: net for name, net in studies.xor_networks([3, 5], [1, 4]).items() if "far" not in name}
 small = {name: small[name] for name in small if name not in ("all_to_all_10", "near_square_5x5_shells4")}
-nodes["solver_comparison"] = studies.compare_solvers(small, compare_epochs, compare_seeds, **where)
-tree = studies.finish(nodes, store, parameters, started)
+study.train(studies.compare_solvers, small, compare_epochs, compare_seeds, node="solver_comparison")
+tree = study.finish()
 
 # %% [markdown]
 # ## 2.4 What came out

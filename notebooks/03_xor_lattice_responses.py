@@ -16,7 +16,7 @@
 # A coupling learns only if the nudging of the output is felt at its two ends, and only if these ends also feel the inputs. On a lattice
 # neither is certain. Two responses tell:
 #
-# * the **nudge response** (φ_i^β − φ_i^−β)/(2β) of site i: the signal that every update near i is built from;
+# * the **nudge response** (φ_i^β − φ_i^−β)/(2β) of site i: the signal that every update near i is built from
 # * the **input response**: how much φ_i changes between the patterns of the task (and ∂φ_i/∂x_k, also stored).
 #
 # Sites whose nudge response is at least a tenth of the largest form the *affected region*, the others the *marginal region*. The paper
@@ -38,13 +38,10 @@ shells = [1, 2, 3, 4]
 snapshots = [0, 3, 10, 30, 100, 300, 1000]
 
 # %%
-import time
-
 import xyep
-from xyep import figures, paths, studies
+from xyep import figures, studies
 from xyep.training import make_training
 
-started = time.monotonic()
 notebook = "03_xor_lattice_responses"
 parameters = {
     "epochs": epochs,
@@ -57,7 +54,7 @@ parameters = {
     "shells": shells,
     "snapshots": snapshots,
 }
-store = paths.results(profile, notebook)
+study = studies.Study(notebook, profile, parameters, workers, scheduler)
 training = make_training(
     epochs=epochs,
     optimizer=xyep.Adam(learning_rate),
@@ -75,8 +72,8 @@ training = make_training(
 
 # %%
 placements = [(size, d) for d in distances]
-nodes = studies.response_ensembles(placements, shells, training, seeds, store=store, workers=workers, scheduler=scheduler)
-tree = studies.finish(nodes, store, parameters, started)
+study.train(studies.response_ensembles, placements, shells, training, seeds)
+tree = study.finish()
 {name: f"{int((node['test_solved'] >= 0.95).sum())} of {seeds} solved" for name, node in tree.items()}
 
 # %% [markdown]

@@ -47,12 +47,9 @@ dense = []  # hidden sites of further dense networks
 snapshots = [0, 1, 4, 12]  # of the single-channel lattices
 
 # %%
-import time
-
 import xyep
-from xyep import figures, paths, studies
+from xyep import figures, studies
 
-started = time.monotonic()
 notebook = "05_mnist_stacked_lattices"
 parameters = {
     "task": task,
@@ -66,7 +63,7 @@ parameters = {
     "dense": dense,
     "snapshots": snapshots,
 }
-store = paths.results(profile, notebook)
+study = studies.Study(notebook, profile, parameters, workers, scheduler)
 images = xyep.load_task(task, validation=validation)
 side = round(images.inputs.shape[1] ** 0.5)
 
@@ -85,9 +82,8 @@ for name, net in networks.items():
 
 # %%
 mapped = [name for name in networks if name == "lcl_1" or name.startswith("lcl_1_")]
-where = {"store": store, "workers": workers, "scheduler": scheduler}
-nodes = studies.image_ensembles(networks, images, epochs, seeds, mapped, snapshots, **where)
-tree = studies.finish(nodes, store, parameters, started)
+study.train(studies.image_ensembles, networks, images, epochs, seeds, mapped, snapshots)
+tree = study.finish()
 
 # %% [markdown]
 # ## 5.3 What came out

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,13 +81,14 @@ def discard_partial(store):
 
 
 def _run(case, seed):
+    started = time.monotonic()
     run = Run(case.net, case.task, case.training, seed)
     run.advance()
-    return run.arrays
+    return run.arrays | {"seconds": np.array(time.monotonic() - started)}
 
 
 def stack(case, arrays):
-    """Dataset of one case over its seeds."""
+    """Dataset of one case over its seeds, with the time that each run took on its worker."""
     datasets = []
     for seed, values in arrays.items():
         run = Run(case.net, case.task, case.training, seed)
@@ -98,6 +100,8 @@ def stack(case, arrays):
         values = np.stack([ds[name].values for ds in datasets])
         stacked[name] = (("seed", *first[name].dims), values, first[name].attrs)
     coords = {name: coord for name, coord in first.coords.items() if name != "coupling"}
+    seconds = np.array([values["seconds"] for values in arrays.values()], np.float32)
+    stacked["seconds"] = ("seed", seconds, {"long_name": "time of the run, test included", "units": "s"})
     attrs = attributes(case.net, case.task, case.training) | (case.attrs or {})
     return xr.Dataset(stacked, coords | {"seed": list(arrays)}, attrs)
 

@@ -1,5 +1,7 @@
 """Running the notebooks: percent scripts in, executed notebooks, datasets and figures out."""
 
+import hashlib
+import json
 import os
 import re
 import tempfile
@@ -10,7 +12,8 @@ from pathlib import Path
 import yaml
 
 from .checks import check_choice
-from .paths import project, results
+from .figures import FIGURES
+from .paths import PACKAGE, figures, project, results
 
 PROFILES = ("smoke", "quick", "paper")
 
@@ -39,22 +42,52 @@ def check_parameters(notebook, parameters):
             raise ValueError(f"parameters: {notebook} has no parameter {name!r}; it has {', '.join(known)}")
 
 
-def run(notebook, profile="quick", *, workers=None, scheduler=None, parameters=None, echo=print):
-    """Execute one notebook at a profile; returns the path of the executed notebook.
+def executed(notebook, profile):
+    """Path of the executed notebook: the paper profile's lies beside its source, the others' beside their results."""
+    folder = project() / "notebooks" if profile == "paper" else results(profile, notebook).parent
+    return folder / f"{notebook}.ipynb"
 
-    The paper profile's lies beside its source, the others' beside their results. It appears under its name only when it has run through.
+
+def stamp(notebook, profile, parameters):
+    """SHA-256 of all that an executed notebook follows from: its source and parameters, the package, and results up to its own.
+
+    A notebook may read the results of those before it. Its own results say themselves what they follow from (`studies.Study`).
+    """
+    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
+    stores = [results(profile, name) for name in names() if name <= notebook]
+    files = [path for store in stores for path in sorted(store.rglob("*")) if path.is_file()]
+    for path in [project() / "notebooks" / f"{notebook}.py", *sorted(PACKAGE.rglob("*.py")), *files]:
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def up_to_date(notebook, profile, parameters):
+    """Whether the executed notebook, its results and its figures are there and follow from what there is now."""
+    import nbformat
+
+    path = executed(notebook, profile)
+    if not path.is_file() or not all((figures(profile) / f"{name}.png").is_file() for name in FIGURES[notebook]):
+        return False
+    return nbformat.read(path, as_version=4).metadata.get("xyep") == stamp(notebook, profile, parameters)
+
+
+def run(notebook, profile="quick", *, workers=None, scheduler=None, parameters=None, echo=print):
+    """Execute one notebook at a profile, unless it is up to date; returns the path of the executed notebook.
+
+    It appears under its name only when it has run through.
     """
     import jupytext
     import nbformat
     import papermill
 
     check_choice("notebook", notebook, tuple(names()))
-    given = profile_parameters(notebook, profile) | (parameters or {})
-    given |= {"profile": profile, "workers": workers, "scheduler": scheduler}
+    chosen = profile_parameters(notebook, profile) | (parameters or {})
+    given = chosen | {"profile": profile, "workers": workers, "scheduler": scheduler}
     check_parameters(notebook, given)
-    root, target = project(), results(profile, notebook).with_suffix(".ipynb")
-    if profile == "paper":
-        target = root / "notebooks" / f"{notebook}.ipynb"
+    root, target = project(), executed(notebook, profile)
+    if up_to_date(notebook, profile, chosen):
+        echo(f"{notebook}: up to date")
+        return target
     target.parent.mkdir(parents=True, exist_ok=True)
     document = jupytext.read(root / "notebooks" / f"{notebook}.py")
     document.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -74,7 +107,9 @@ def run(notebook, profile="quick", *, workers=None, scheduler=None, parameters=N
             finally:
                 for key, value in before.items():
                     os.environ.pop(key) if value is None else os.environ.update({key: value})
-        nbformat.write(_tidy(nbformat.read(done, as_version=4)), target.with_suffix(".partial"))
+        document = _tidy(nbformat.read(done, as_version=4))
+        document.metadata["xyep"] = stamp(notebook, profile, chosen)
+        nbformat.write(document, target.with_suffix(".partial"))
         os.replace(target.with_suffix(".partial"), target)
     echo(f"{notebook}: done in {time.monotonic() - started:.0f} s")
     return target

@@ -1,17 +1,17 @@
 """The studies of the notebooks: what is run and measured, as DataTrees; one module a group of notebooks."""
 
-from .common import finish
+from .common import Study
 from .equilibrium import dynamics, equilibria, gradient_errors, group_states, sample_networks
 from .mnist import IMAGES, image_ensembles, image_networks
 from .xor import by_distance, compare_solvers, response_ensembles, response_size, success_map, xor_ensembles, xor_networks
 
 __all__ = [
     "IMAGES",
+    "Study",
     "by_distance",
     "compare_solvers",
     "dynamics",
     "equilibria",
-    "finish",
     "gradient_errors",
     "group_states",
     "image_ensembles",

@@ -22,12 +22,13 @@ def sample_networks():
     }
 
 
-def dynamics(net, parameters, task, *, pattern=1, beta=0.5, seed=0):
+def dynamics(net, parameter_seed, task, *, pattern=1, beta=0.5, seed=0):
     """One sample from a random state to its free and on to its nudged equilibrium, by both methods.
 
     ``phase(time, site)`` follows the gradient flow, the nudging starting at the attribute ``nudged_from``; energies of the free phase
     over time and over sweeps are relative to the equilibrium that each reaches. Each phase is followed until the free one is at rest.
     """
+    parameters = net.init_parameters(parameter_seed)
     inputs, targets = task.inputs[[pattern]], task.targets[[pattern]]
     span = 10.0
     while relax(net, parameters, inputs, seed=seed, method="gradient_flow", tol=1e-6, max_time=span, warn=False).n_unconverged:
@@ -92,7 +93,7 @@ def group_states(phases, tolerance=1e-3):
     return group
 
 
-def equilibria(networks, task, *, initial_states, seeds, pattern=1, tol=1e-8, flow=True, threads=None):
+def equilibria(networks, task, initial_states, seeds, *, pattern=1, tol=1e-8, flow=True):
     """Stable equilibria that random initial states reach, with `fast` and with `gradient_flow` from the same initial states.
 
     For each network, method and seed: the number of distinct equilibria found, the probability that two initial states reach the
@@ -100,7 +101,7 @@ def equilibria(networks, task, *, initial_states, seeds, pattern=1, tol=1e-8, fl
     states whose equilibrium the other method found too.
     """
     methods = ("fast", "gradient_flow") if flow else ("fast",)
-    threads = threads or os.cpu_count()
+    threads = os.cpu_count() or 1  # results do not depend on it
     shape = (len(networks), seeds, len(methods))
     found, same, eigenvalue, common, unconverged = (np.full(shape, np.nan) for _ in range(5))
     excess = np.empty((*shape, initial_states))
