@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xyep
-from xyep import notebooks, paths
+from xyep import notebooks, paths, report
 from xyep.cli import main
 from xyep.figures import FIGURES
 from xyep.figures.style import RC
@@ -49,6 +49,11 @@ def test_committed_captions_follow_from_committed_results(name):
             drawn, caption = function(tree)
         mpl.pyplot.close(drawn)
         assert caption in (paths.figures("paper") / f"{figure}.md").read_text(), figure
+
+
+def test_readme_and_gallery_say_what_the_results_say():
+    assert report.readme() == (paths.project() / "README.md").read_text(), "stale: run `xyep figures`"
+    assert report.gallery() == (paths.figures("paper") / "README.md").read_text(), "stale: run `xyep figures`"
 
 
 @pytest.mark.parametrize("name", PAPER)

@@ -23,6 +23,8 @@ def _parser():
     add = commands.add_parser("figures", help="redraw figures from stored results, without training")
     add.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="default all that have results")
     add.add_argument("--profile", choices=PROFILES, default="paper", help="whose results (default %(default)s)")
+    add.add_argument("--rc", action="append", default=[], metavar="NAME=VALUE", help="a setting of matplotlib, such as image.cmap=cividis")
+    add.add_argument("--to", metavar="FOLDER", help="where to draw (default: the profile's figures); needed with --rc")
 
     add = commands.add_parser("data", help="say which data sets are at hand, or fetch one: xyep data fetch mnist")
     add.add_argument("task", nargs="*", metavar="[fetch] TASK", help="xor, iris, digits or mnist; default all. Only mnist need be fetched")
@@ -45,18 +47,24 @@ def _select(chosen):
     return found
 
 
-def _reproduce(args):
+def _assignments(option, words):
     import yaml
+
+    given = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise ValueError(f"{option}: found {word!r}; NAME=VALUE is needed")
+        given[name] = yaml.safe_load(value)
+    return given
+
+
+def _reproduce(args):
     from papermill.exceptions import PapermillExecutionError
 
     from .notebooks import check_parameters, run
 
-    given = {}
-    for word in args.parameters:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise ValueError(f"-p: found {word!r}; NAME=VALUE is needed")
-        given[name] = yaml.safe_load(value)
+    given = _assignments("-p", args.parameters)
     chosen = _select(args.notebooks)
     for name in chosen:
         check_parameters(name, given)
@@ -70,6 +78,16 @@ def _reproduce(args):
             return 1
         print(f"  {target}")
     print(f"{len(chosen)} notebooks in {time.monotonic() - started:.0f} s")
+    if args.profile == "paper":
+        _write_report()
+
+
+def _write_report():
+    from . import report
+
+    print(report.claims_text())
+    for path in report.write():
+        print(path)
 
 
 def _say(text):
@@ -78,15 +96,20 @@ def _say(text):
 
 def _figures(args):
     from .figures import draw
-    from .paths import results
+    from .paths import figures, results
     from .store import read_tree
 
+    rc = _assignments("--rc", args.rc)
+    if rc and not args.to:
+        raise ValueError("--rc: found without --to; name a folder, so that the committed figures stay as they are")
     for name in _select(args.notebooks):
         store = results(args.profile, name)
         if not store.exists() and not args.notebooks:
             continue
-        for path in draw(name, read_tree(store), args.profile):
+        for path in draw(name, read_tree(store), args.to or figures(args.profile), rc=rc):
             print(path)
+    if args.profile == "paper" and not args.to:
+        _write_report()
 
 
 def _data(args):

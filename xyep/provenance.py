@@ -1,8 +1,11 @@
 """What made a result: versions, commit, and data."""
 
+import os
+import platform
 import subprocess
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from .paths import PACKAGE
 
@@ -28,5 +31,16 @@ def commit():
         return ""
 
 
+@lru_cache
+def machine():
+    """Processor and number of cores."""
+    cpu = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        models = [line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+        cpu = models[0] if models else cpu
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{cpu}, {cores} cores"
+
+
 def provenance():
-    return {"version": package_version(), "commit": commit(), "paper": "arXiv:2601.21945"}
+    return {"version": package_version(), "commit": commit(), "machine": machine(), "paper": "arXiv:2601.21945"}

@@ -4,8 +4,11 @@ A figure function takes the DataTree of its notebook and returns a matplotlib fi
 from the same data. `draw` writes them for a profile; `FIGURES` lists them by notebook. ``xyep figures`` redraws all from results/.
 """
 
+from pathlib import Path
+
 import matplotlib as mpl
 
+from ..checks import check_choice
 from ..paths import figures as folder
 from .equilibrium import EQUILIBRIUM
 from .mnist import IMAGES
@@ -22,21 +25,22 @@ FIGURES = {
 }
 
 
-def draw(notebook, tree, profile):
-    """Draw and save a notebook's figures with their captions; yields the path of each PNG."""
-    for name in FIGURES[notebook]:
-        yield _one(notebook, name, tree, profile)
+def draw(notebook, tree, target, only=None, rc=None):
+    """Draw and save a notebook's figures (or `only` one) with captions in the folder `target`; returns the paths of the PNGs.
 
-
-def _one(notebook, name, tree, profile):
-    with mpl.rc_context(RC):
-        return save(*FIGURES[notebook][name](tree), folder(profile) / name)
+    `rc` changes matplotlib's settings, such as ``{"image.cmap": "cividis", "font.size": 9}``.
+    """
+    paths = []
+    for name in FIGURES[notebook] if only is None else [check_choice("only", only, tuple(FIGURES[notebook]))]:
+        with mpl.rc_context(RC | (rc or {})):
+            paths.append(save(*FIGURES[notebook][name](tree), Path(target) / name))
+    return paths
 
 
 def show(notebook, name, tree, profile):
     """Draw, save and display one figure in a notebook, caption below."""
     from IPython.display import Image, Markdown, display
 
-    path = _one(notebook, name, tree, profile)
+    (path,) = draw(notebook, tree, folder(profile), name)
     caption = path.with_suffix(".md").read_text().partition("\n\n")[2].strip()
     display(Image(filename=str(path), width=720), Markdown(f"*{caption}*"))

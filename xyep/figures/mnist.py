@@ -6,7 +6,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from ..responses import affected
 from ..studies import response_size
-from .style import COLORS, MARKERS, PAGE, SEQUENTIAL, architecture, in_order, label, letters, plain, subplots
+from .style import COLORS, MARKERS, PAGE, architecture, in_order, label, letters, plain, subplots
 
 FRACTION = 0.1  # of the largest response within the hidden lattice, above which a site belongs to the affected region
 
@@ -126,7 +126,7 @@ def maps(tree):
     for number, (line, (text, values)) in enumerate(zip(axes, rows.items())):
         norm = LogNorm(max(np.quantile(values, 0.1), values.max() * 1e-6), values.max()) if "nudge" in text else Normalize(0, values.max())
         for axis, value, shot in zip(line, values, shots):
-            image = axis.imshow(value.reshape(side, side), cmap=SEQUENTIAL, norm=norm)
+            image = axis.imshow(value.reshape(side, side), norm=norm)
             axis.set(xticks=[], yticks=[])
             if number == 0:
                 axis.set_title(f"epoch {shot}")

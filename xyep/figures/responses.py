@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 
 from ..responses import affected
 from ..studies import by_distance, response_size
-from .style import COLORS, DIVERGING, PAGE, SEQUENTIAL, in_order, label, letters, subplots
+from .style import COLORS, DIVERGING, PAGE, in_order, label, letters, subplots
 
 SOLVED = 0.95
 FRACTION = 0.1  # of the largest response, above which a site belongs to the affected region
@@ -33,7 +33,7 @@ def lattice_map(axis, ds, values, norm, couplings=None, coupling_norm=None):
         if role == "input":  # clamped: it does not respond
             axis.scatter(x[keep], y[keep], size, "w", marker=marker, zorder=2, **edge)
         else:
-            points = axis.scatter(x[keep], y[keep], size, values[keep], marker=marker, cmap=SEQUENTIAL, norm=norm, zorder=2, **edge)
+            points = axis.scatter(x[keep], y[keep], size, values[keep], marker=marker, norm=norm, zorder=2, **edge)
     axis.set(aspect="equal", xticks=[], yticks=[])
     axis.spines[:].set_visible(False)
     axis.margins(0.08)

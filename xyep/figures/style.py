@@ -24,10 +24,12 @@ COLORS = {
     "gradient_flow": "#D55E00",
 }
 MARKERS = {"all_to_all": "s", "layered": "^", "lcl": "h", "conv": "X", 1: "o", 2: "v", 3: "D", 4: "P"}
-#: Sequential map of magnitudes, diverging map of signed couplings, and cyclic map of phases.
-SEQUENTIAL, DIVERGING, CYCLIC = "viridis", "RdBu_r", "twilight"
+#: Map of signed couplings; magnitudes have matplotlib's ``image.cmap``.
+DIVERGING = "RdBu_r"
 
+#: Settings of all figures; those given to `draw` go before them.
 RC = {
+    "image.cmap": "viridis",
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,
@@ -110,7 +112,7 @@ def wilson(successes, n, z=1.96):
 
 
 def heatmap(axis, table, **keywords):
-    keywords = {"cmap": SEQUENTIAL, "linewidths": 0.5, "annot_kws": {"fontsize": 6}, **keywords}
+    keywords = {"cmap": plt.rcParams["image.cmap"], "linewidths": 0.5, "annot_kws": {"fontsize": 6}, **keywords}
     sns.heatmap(table, ax=axis, **keywords)
     axis.tick_params(length=0)
 
