@@ -25,10 +25,14 @@ def title(notebook):
     return re.search(r"^# # \d+\. (.+)$", source, re.M)[1]
 
 
+def _ready(profile="paper"):
+    """Notebooks that have results."""
+    return [name for name in names() if results(profile, name).exists()]
+
+
 def claim_rows(profile="paper"):
     """(claim, verdict, measured) of every claim whose notebook has results."""
-    ready = {name for name in names() if results(profile, name).exists()}
-    return [(claim, *claim.measure(_tree(claim.notebook, profile))) for claim in CLAIMS if claim.notebook in ready]
+    return [(claim, *claim.measure(_tree(claim.notebook, profile))) for claim in CLAIMS if claim.notebook in _ready(profile)]
 
 
 def claims_text(profile="paper"):
@@ -48,12 +52,12 @@ def claims_table():
 def notebook_table():
     lines = ["| notebook | figures | minutes |", "|---|---|---|"]
     total = 0
-    for name in names():
+    for name in _ready():
         minutes = _tree(name, "paper").attrs["wall_time_s"] / 60
         total += minutes
         shown = ", ".join(f"[{figure[3:].replace('_', ' ')}](figures/{figure}.png)" for figure in FIGURES[name])
         lines.append(f"| [{name[:2]} {title(name)}](notebooks/{name}.ipynb) | {shown} | {minutes:.1f} |")
-    machine = _tree(names()[0], "paper").attrs["machine"]
+    machine = _tree(_ready()[0], "paper").attrs["machine"]
     return "\n".join(lines) + f"\n\nMinutes are those of `make paper` on {machine}, {total:.0f} in all."
 
 
@@ -74,7 +78,8 @@ def speed():
         f"* To a residual of 1e-8, `fast` takes 1/{min(ratio.values()):.0f} to 1/{max(ratio.values()):.0f} of the time of `gradient_flow` "
         f"({', '.join(f'{name} 1/{value:.0f}' for name, value in ratio.items())}).",
         f"* One epoch of {epoch['images']:,} images of {epoch['inputs'].upper()} on the stack of 24,334 couplings: "
-        f"{epoch['one thread, s']['median']:.2f} s on one core, {epoch['two threads, s']['median']:.2f} s on two, {epoch['peak memory, MiB']:.0f} MiB.",
+        f"{epoch['one thread, s']['median']:.2f} s on one core, {epoch['two threads, s']['median']:.2f} s on two, "
+        f"{epoch['peak memory, MiB']:.0f} MiB.",
         f"* A sweep of that stack runs at {100 * rate:.0f} % of the core's rate of matrix products in multiply-adds.",
         "* One gradient takes "
         + ", ".join(f"1/{min(v):,.0f} to 1/{max(v):,.0f} ({name})" for name, v in diffrax.items())
@@ -100,7 +105,7 @@ def readme():
 def gallery():
     """figures/README.md: every figure with its caption, notebook and dataset."""
     parts = ["# Figures\n\nMade by `xyep figures` from `results/paper/`; do not edit. Each is there as PDF, SVG and PNG."]
-    for name in names():
+    for name in _ready():
         store = f"results/paper/{name}.zarr"
         notebook = executed(name, "paper").relative_to(project())
         parts.append(
