@@ -68,8 +68,6 @@ def test_seeds_and_folds_make_different_tasks():
     assert base.digest == load_task("iris", seed=1).digest
     others = [load_task("iris", seed=1, fold=1), load_task("iris", seed=2), load_task("iris", seed=1, validation=0.3)]
     assert len({base.digest, *(task.digest for task in others)}) == 4
-    # the pixels are the same, but what is trained on is not
-    assert load_task("digits", seed=0).digest != load_task("digits", seed=1).digest
 
 
 def test_digits():
@@ -80,6 +78,31 @@ def test_digits():
     np.testing.assert_array_equal(task.splits["test"], np.arange(1437, 1797))
     assert len(task.validation) == round(0.2 * 1437)
     assert task.inputs.min() == pytest.approx(-HALF_PI) and task.inputs.max() == pytest.approx(HALF_PI)
+
+
+def test_validation_digits_are_the_last_of_the_training_part():
+    task = load_task("digits", validation=0.2, seed=3)
+    train, validation = task.splits["train"], task.splits["validation"]
+    assert train[-1] + 1 == validation[0] and validation[-1] == 1436 and np.all(np.diff(validation) == 1)
+
+
+def test_shifted_images_are_added_to_the_training_part_only():
+    plain = load_task("digits", validation=0.2)
+    task = load_task("digits", validation=0.2, shifts=[(0, 1), (-1, 0), (0.5, 0)])
+    n, train = len(plain), len(plain.splits["train"])
+    assert len(task) == n + 3 * train and len(task.splits["train"]) == 4 * train
+    for name in ("validation", "test"):
+        assert np.array_equal(task.splits[name], plain.splits[name])
+    image = plain.inputs[7].reshape(8, 8)
+    right, up, half = (task.inputs[n + k * train + 7].reshape(8, 8) for k in range(3))
+    assert np.allclose(right[:, 1:], image[:, :-1], atol=1e-6) and np.allclose(right[:, 0], -np.pi / 2)
+    assert np.allclose(up[:-1], image[1:], atol=1e-6) and np.allclose(up[-1], -np.pi / 2)
+    assert np.allclose(half[1:], (image[1:] + image[:-1]) / 2, atol=1e-6)
+    assert task.labels[n + 7] == plain.labels[7] and task.digest != plain.digest
+    with pytest.raises(ValueError, match="shifts: found .* for iris"):
+        load_task("iris", shifts=[(0, 1)])
+    with pytest.raises(ValueError, match="shifts"):
+        load_task("digits", shifts=[(0, 1, 2)])
 
 
 def test_mnist():

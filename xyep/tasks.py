@@ -82,25 +82,30 @@ class Task:
         return len(self.inputs)
 
 
-def load_task(name, *, seed=0, fold=0, folds=5, validation=0.15):
+def load_task(name, *, seed=0, fold=0, folds=5, validation=0.15, shifts=()):
     """One of the paper's tasks, or a small stand-in.
 
     "xor" : four patterns of ±π/2, target +π/2 where the inputs differ; all are training and test data
     "iris" : 150 flowers, features scaled linearly to ±π/2 over the training part, 3 classes; stratified `folds`, `fold` is the test
-    "digits" : 8×8 digits bundled with scikit-learn, first 1437 train and validation, last 360 test
+    "digits" : 8×8 digits bundled with scikit-learn, first 1437 train and validation, last 360 test. Writers follow each other, so the
+        validation samples are the last of the training part: other writers, as in the test
     "mnist" : the official files from ``XYEP_DATA_DIR``
 
-    `validation` is the fraction of the training samples set aside, by the generator seeded with `seed`; 0 sets none aside.
+    `validation` is the fraction of the training samples set aside, but for digits by the generator seeded with `seed`; 0 sets none aside.
+    `shifts`, for images: (rows, columns) by which copies of the training images are moved (linear interpolation, black beyond the border),
+    which are added to the training part: ``[(0, 1), (0, -0.5)]``.
     """
     loaders = {"xor": _xor, "iris": _iris, "digits": _digits, "mnist": _mnist}
     check_choice("name", name, tuple(loaders))
     seed = check_integer("seed", seed, 0)
+    if len(shifts) and name not in ("digits", "mnist"):
+        raise ValueError(f"shifts: found {shifts!r} for {name}; only images, digits or mnist, can be moved")
     if name == "xor":
         return _xor()
     if name == "iris":
         folds = check_integer("folds", folds, 2, 50)
         return _iris(seed, check_integer("fold", fold, 0, folds - 1), folds, validation)
-    return loaders[name](seed, validation)
+    return _moved(loaders[name](seed, validation), shifts)
 
 
 def _xor():
@@ -113,9 +118,10 @@ def one_hot(labels, classes):
     return np.where(labels[:, None] == np.arange(classes), np.float32(HALF_PI), np.float32(-HALF_PI))
 
 
-def _split(train, fraction, seed):
+def _split(train, fraction, seed=None):
+    """Training and validation samples: drawn at random or, without a seed, the first and the last ones."""
     fraction = check_number("validation", fraction, 0, 1, exclude=(1,))
-    shuffled = np.random.default_rng([seed, 2]).permutation(train)
+    shuffled = train[::-1] if seed is None else np.random.default_rng([seed, 2]).permutation(train)
     cut = round(fraction * len(train))
     return np.sort(shuffled[cut:]), np.sort(shuffled[:cut])
 
@@ -150,7 +156,22 @@ def _digits(seed, fraction):
     from sklearn.datasets import load_digits
 
     pixels, labels = load_digits(return_X_y=True)
-    return _images("digits", pixels, 16, labels, 1437, seed, fraction)
+    return _images("digits", pixels, 16, labels, 1437, None, fraction)
+
+
+def _moved(task, shifts):
+    """The task with copies of its training images, each moved by all `shifts`, added to the training part."""
+    shifts = check_array("shifts", shifts if len(shifts) else np.zeros((0, 2)), ("shift", 2))
+    if not len(shifts):
+        return task
+    from scipy.ndimage import shift
+
+    train, side = task.splits["train"], round(task.inputs.shape[1] ** 0.5)
+    images = task.inputs[train].reshape(-1, side, side)
+    copies = [shift(images, (0, *by), order=1, cval=-HALF_PI).reshape(len(train), -1) for by in shifts]
+    source = np.concatenate([np.arange(len(task)), np.tile(train, len(shifts))])
+    splits = task.splits | {"train": np.concatenate([train, np.arange(len(task), len(source))])}
+    return Task(task.name, np.concatenate([task.inputs, *copies]), task.targets[source], task.labels[source], splits)
 
 
 MNIST_SHA256 = {

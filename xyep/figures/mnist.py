@@ -12,7 +12,7 @@ FRACTION = 0.1  # of the largest response within the hidden lattice, above which
 
 
 def _nodes(tree):
-    return {name: tree[name].to_dataset() for name in in_order(tree)}
+    return {name: tree[name].to_dataset() for name in in_order(tree) if "test_accuracy" in tree[name] and not name.startswith("digits")}
 
 
 def _percent(values):
@@ -88,13 +88,15 @@ def over_couplings(tree):
     dense = {n: ds for n, ds in nodes.items() if n.startswith("layered")}
     best, best_dense = (max(g, key=lambda n: float(g[n]["validation_accuracy"][:, -1].mean())) for g in (local, dense))
     text = [
-        f"{label(n)} {_percent(nodes[n]['test_accuracy'])} ({nodes[n].attrs['n_couplings']:,} couplings, {nodes[n].attrs['n_parameters']:,} free)"
+        f"{label(n)} {_percent(nodes[n]['test_accuracy'])} ({nodes[n].attrs['n_couplings']:,} couplings, {nodes[n].attrs['n_parameters']:,} "
+        f"free, {float(nodes[n]['seconds'].median()):.0f} s)"
         for n in nodes
     ]
     ratio = nodes[best].attrs["n_couplings"] / nodes[best_dense].attrs["n_couplings"]
     caption = (
         f"Test error after the last epoch over (a) the number of couplings and (b) their total length, means and standard deviations of "
-        f"{next(iter(nodes.values())).sizes['seed']} seeds. Test accuracies: {'; '.join(text)}. The best local network on validation images, {label(best)}, has "
+        f"{next(iter(nodes.values())).sizes['seed']} seeds. Test accuracies, couplings, and median time of "
+        f"a run on one core: {'; '.join(text)}. The best local network on validation images, {label(best)}, has "
         f"{ratio:.2f} times the couplings of the best dense one, {label(best_dense)}, and answers "
         f"{100 * float(local[best]['test_accuracy'].mean() - dense[best_dense]['test_accuracy'].mean()):+.2f} points more test images right."
     )
@@ -150,4 +152,38 @@ def _rms_at(site, values, n):
     return np.sqrt(np.bincount(site, values**2, n) / np.maximum(np.bincount(site, minlength=n), 1))
 
 
-IMAGES = {"05_curves": curves, "05_couplings": over_couplings, "05_maps": maps}
+def digits(tree):
+    """Test error on 8×8 digits, and validation errors over the grids of settings."""
+    small = {name: tree[name].to_dataset() for name in in_order(tree) if name.startswith("digits_") and "test_accuracy" in tree[name]}
+    figure, axes = subplots(1, 2, height=2.6, gridspec_kw={"width_ratios": [1, 2]})
+    for x, (name, ds) in enumerate(small.items()):
+        kind, wrong = architecture(name), _wrong(ds, "test_accuracy").values
+        axes[0].plot(np.full(len(wrong), x), wrong, MARKERS[kind], color=COLORS[kind], alpha=0.35, mew=0)
+        axes[0].errorbar(x + 0.25, wrong.mean(), wrong.std(ddof=1), fmt=MARKERS[kind], color=COLORS[kind], capsize=2)
+    axes[0].set_xticks(range(len(small)), [label(n).replace(", ", "\n") for n in small], fontsize=6)
+    axes[0].set(ylabel="test error (%)", title="8×8 digits", xlim=(-0.5, len(small) - 0.3), ylim=(0, None))
+    ticks = []
+    for node in ("tuning", "digits_tuning"):
+        grid = tree[node]["validation_accuracy"]
+        for name in in_order(grid["network"].values):
+            wrong, x, kind = 100 * (1 - grid.sel(network=name).values.ravel()), len(ticks), architecture(name)
+            axes[1].plot(np.full(len(wrong), x), wrong, MARKERS[kind], color=COLORS[kind], alpha=0.35, mew=0)
+            axes[1].plot(x, wrong.min(), MARKERS[kind], color=COLORS[kind], ms=5, mfc="none")
+            ticks.append(label(name).replace(", ", "\n") + "\ndigits" * (node == "digits_tuning"))
+    axes[1].set_xticks(range(len(ticks)), ticks, fontsize=5.5)
+    axes[1].set(ylabel="validation error (%)", yscale="log", title="all settings tried; the chosen ones circled")
+    plain(axes[1].yaxis)
+    letters(axes)
+    runs, task = next(iter(small.values())).sizes["seed"], tree["tuning"].attrs
+    text = "; ".join(f"{label(n)} {_percent(ds['test_accuracy'])} ({ds.attrs['n_couplings']:,} couplings)" for n, ds in small.items())
+    gain = {n: 100 * float(g.max() - g.median()) for n, g in tree["tuning"]["validation_accuracy"].groupby("network")}
+    most = max(gain, key=gain.get)
+    caption = (
+        f"(a) 8×8 digits, test images by other writers, last epoch, each of {runs} seeds, mean and standard deviation. Test accuracies: "
+        f"{text}. (b) Validation error after {task['epochs']} epochs on {task['task']}, and on the digits, with every combination of nudging strength, "
+        f"learning rate and decay that was tried. The chosen settings gain most over the median ones for {label(most)}, {gain[most]:.1f} points."
+    )
+    return figure, caption
+
+
+IMAGES = {"05_curves": curves, "05_couplings": over_couplings, "05_maps": maps, "05_digits": digits}

@@ -54,6 +54,7 @@ def subplots(*shape, width=PAGE, height=2.4, **keywords):
 
 def architecture(name):
     """Colour key of a network: "all_to_all", "layered", "lcl", "conv", or the number of shells within a lattice."""
+    name = name.removeprefix("digits_")
     for kind in ("all_to_all", "layered", "lcl", "conv"):
         if name.startswith(kind) and "shells" not in name:
             return kind
@@ -62,7 +63,7 @@ def architecture(name):
 
 def label(name):
     """A network's name for people: ``near_square_7x7_shells4`` → "7×7, 4 shells"."""
-    kind = architecture(name)
+    kind, name = architecture(name), name.removeprefix("digits_")
     if kind == "all_to_all":
         return f"all-to-all, {name.split('_')[3]} sites"
     if kind == "layered":

@@ -2,13 +2,14 @@
 
 from .common import Study
 from .equilibrium import dynamics, equilibria, gradient_errors, group_states, sample_networks
-from .mnist import IMAGES, image_ensembles, image_networks
+from .mnist import IMAGES, chosen, image_ensembles, image_networks, tune_images, tuned_as
 from .xor import by_distance, compare_solvers, response_ensembles, response_size, success_map, xor_ensembles, xor_networks
 
 __all__ = [
     "IMAGES",
     "Study",
     "by_distance",
+    "chosen",
     "compare_solvers",
     "dynamics",
     "equilibria",
@@ -20,6 +21,8 @@ __all__ = [
     "response_size",
     "sample_networks",
     "success_map",
+    "tune_images",
+    "tuned_as",
     "xor_ensembles",
     "xor_networks",
 ]

@@ -1,6 +1,10 @@
 """Notebook 05: images on stacked lattices."""
 
+import re
+from itertools import product
+
 import numpy as np
+import xarray as xr
 
 from ..architectures import layered, stacked_lattices
 from ..cost import CrossEntropy
@@ -10,8 +14,8 @@ from ..optimizers import Adam
 from ..relaxation import Fast
 from ..training import make_training
 
-#: How images are trained, chosen by hand on validation images of MNIST for the stack of one channel: few sweeps from an aligned start,
-#: as what is left of the free relaxation mostly cancels between nudging with β and −β.
+#: How images are trained, but for what `tune_images` chooses for each network: few sweeps from an aligned start, as what is left of the
+#: free relaxation mostly cancels between nudging with β and −β.
 IMAGES = {
     "batch_size": 128,
     "initial_states": 1,
@@ -61,12 +65,57 @@ def _spread_out(dense, stack):
     return Network(dense.edges, dense.inputs, dense.outputs, positions=positions, layer=dense.layer, name=dense.name, **scales)
 
 
-def image_ensembles(networks, task, epochs, seeds, mapped, snapshots, options=None, **keywords):
-    """One node a network; those named in `mapped` keep couplings and responses at `snapshots`."""
-    training = make_training(epochs=epochs, **IMAGES | (options or {}))
+def tuned_as(networks):
+    """Of each of `image_networks` the one whose settings it takes: that of one channel, or the one of fewest channels, of its kind."""
+    kind = {name: re.sub(r"_\d+$", "", name) if name.startswith(("lcl", "conv")) else name for name in networks}
+    first = {}
+    for name in networks:
+        first.setdefault(kind[name], name)
+    return {name: first[kind[name]] for name in networks}
+
+
+def tune_images(networks, task, grid, epochs, *, batch_size=IMAGES["batch_size"], **keywords):
+    """Accuracy on validation images after `epochs` with every combination of the options in `grid`, over (network, …), one seed.
+
+    `grid` maps "learning_rate", "beta" or "coupling_decay" to the values that are tried.
+    """
+    axes = [list(values) for values in grid.values()]
     cases = {}
     for name, net in networks.items():
-        mine = make_training(training, snapshots=tuple(snapshots)) if name in mapped else training
+        for k, values in enumerate(product(*axes)):
+            fixed = {"batch_size": batch_size, "final_states": 0, "record_every": epochs}
+            training = make_training(epochs=epochs, **IMAGES | image_options(dict(zip(grid, values))) | fixed)
+            cases[f"{name}__{k}"] = Case(net, task, training, (0,))
+    tree = train_ensemble(cases, title="tuning", **keywords)
+    right = [[float(tree[f"{name}__{k}"]["validation_accuracy"][0, -1]) for k in range(len(cases) // len(networks))] for name in networks]
+    shape = (len(networks), *map(len, axes))
+    attrs = {"epochs": epochs, "task": task.name, "data_sha256": task.digest}
+    return xr.Dataset({"validation_accuracy": (("network", *grid), np.reshape(right, shape))}, {"network": list(networks), **grid}, attrs)
+
+
+def image_options(options):
+    """Fields of `Training` from a point of the grid of `tune_images`."""
+    fields = dict(options)
+    if "learning_rate" in fields:
+        fields["optimizer"] = Adam(fields.pop("learning_rate"))
+    return fields
+
+
+def chosen(tuning):
+    """The point of the grid with the highest accuracy on validation images, for each network of a `tune_images` Dataset."""
+    found = {}
+    for name in tuning["network"].values:
+        one = tuning["validation_accuracy"].sel(network=name)
+        found[str(name)] = {dim: float(one[dim][k]) for dim, k in one.argmax(...).items()}
+    return found
+
+
+def image_ensembles(networks, task, epochs, seeds, options, mapped=(), snapshots=(), *, batch_size=IMAGES["batch_size"], **keywords):
+    """One node a network, trained with its `options` (see `chosen`); those in `mapped` keep couplings and responses at `snapshots`."""
+    cases = {}
+    for name, net in networks.items():
+        shots = tuple(snapshots) if name in mapped else ()
+        training = make_training(epochs=epochs, **IMAGES | image_options(options[name]) | {"snapshots": shots, "batch_size": batch_size})
         attrs = {"n_parameters": net.n_parameters, "hidden_sites": net.n_free - net.n_outputs, "wire_length": float(net.lengths.sum())}
-        cases[name] = Case(net, task, mine, tuple(range(seeds)), attrs)
+        cases[name] = Case(net, task, training, tuple(range(seeds)), attrs | options[name])
     return {name: node.to_dataset() for name, node in train_ensemble(cases, title="images", **keywords).items()}
