@@ -4,6 +4,7 @@ A figure function takes the DataTree of its notebook and returns a matplotlib fi
 from the same data. `draw` writes them for a profile; `FIGURES` lists them by notebook. ``xyep figures`` redraws all from results/.
 """
 
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib as mpl
@@ -38,9 +39,13 @@ def draw(notebook, tree, target, only=None, rc=None):
 
 
 def show(notebook, name, tree, profile):
-    """Draw, save and display one figure in a notebook, caption below."""
+    """Draw, save and display one figure in a notebook, caption below; at half the resolution, as notebooks should load fast."""
     from IPython.display import Image, Markdown, display
+    from PIL import Image as Raster
 
     (path,) = draw(notebook, tree, folder(profile), name)
+    small = BytesIO()
+    with Raster.open(path) as picture:
+        picture.convert("RGB").reduce(2).save(small, "png", optimize=True)
     caption = path.with_suffix(".md").read_text().partition("\n\n")[2].strip()
-    display(Image(filename=str(path), width=720), Markdown(f"*{caption}*"))
+    display(Image(small.getvalue(), width=720), Markdown(f"*{caption}*"))
