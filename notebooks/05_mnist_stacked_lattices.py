@@ -37,7 +37,7 @@ workers = None  # runs at a time; None for one a core. Results do not depend on 
 scheduler = None  # "threads", "processes" (default) or the address of a dask.distributed scheduler
 task = "mnist"  # or "digits": 8×8 images that come with scikit-learn
 validation = 0.0833333  # of the training images, on which the settings are chosen
-grid = {"beta": [0.1, 0.3], "learning_rate": [0.002, 0.005], "coupling_decay": [0.02, 0.2]}
+grid = {"beta": [0.1, 0.3], "learning_rate": [0.002, 0.005, 0.01], "coupling_decay": [0.05, 0.2]}
 tuning_epochs = 3
 epochs = 12
 seeds = 3
@@ -49,7 +49,7 @@ dense = []  # hidden sites of further dense networks
 snapshots = [0, 1, 4, 12]  # of the single-channel lattices
 small_seeds = 10  # of the 8×8 digits in the last section
 small_epochs = 12
-small_grid = {"beta": [0.1, 0.3], "coupling_decay": [0.05, 0.2]}
+small_grid = {"cost_scale": [4.0, 10.0], "beta": [0.1, 0.3], "coupling_decay": [0.05, 0.2]}
 small_channels = 16
 small_hidden = 200  # sites of the dense network
 

@@ -77,7 +77,7 @@ def tuned_as(networks):
 def tune_images(networks, task, grid, epochs, *, batch_size=IMAGES["batch_size"], **keywords):
     """Accuracy on validation images after `epochs` with every combination of the options in `grid`, over (network, …), one seed.
 
-    `grid` maps "learning_rate", "beta" or "coupling_decay" to the values that are tried.
+    `grid` maps "learning_rate", "cost_scale", "beta" or "coupling_decay" to the values that are tried.
     """
     axes = [list(values) for values in grid.values()]
     cases = {}
@@ -98,6 +98,8 @@ def image_options(options):
     fields = dict(options)
     if "learning_rate" in fields:
         fields["optimizer"] = Adam(fields.pop("learning_rate"))
+    if "cost_scale" in fields:
+        fields["cost"] = CrossEntropy(fields.pop("cost_scale"))
     return fields
 
 

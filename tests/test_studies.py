@@ -1,0 +1,95 @@
+"""Results are computed once, and again when what they follow from has changed."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xyep
+from xyep import paths
+from xyep.studies import Study, chosen, image_networks, tuned_as
+from xyep.studies import common as common_module
+
+NET = xyep.square_lattice((3, 3), inputs=[(0, 0)], outputs=[(2, 2)])
+OTHER = xyep.square_lattice((3, 3), inputs=[(0, 0)], outputs=[(2, 1)])
+calls = []
+
+
+def measure(net, task, value, *, training=None, scale=1.0):
+    calls.append(value)
+    return xr.Dataset({"result": ("seed", scale * np.arange(value))})
+
+
+def pair(value):
+    calls.append(value)
+    return {name: xr.Dataset({"result": ((), value)}) for name in ("a", "b")}
+
+
+@pytest.fixture
+def where(tmp_path, monkeypatch):
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.setenv("XYEP_PROJECT_DIR", str(tmp_path))
+    calls.clear()
+    return paths.results("smoke", "some")
+
+
+def study(*arguments, parameters=None, **keywords):
+    s = Study("some", "smoke", parameters or {})
+    s(measure, *arguments, node="one", **keywords)
+    s(pair, 7)
+    return s.finish()
+
+
+def test_the_same_call_is_not_made_twice(where):
+    first = study(NET, xyep.load_task("xor"), 3)
+    stamps = {p: p.stat().st_mtime_ns for p in where.rglob("*")}
+    again = study(NET, xyep.load_task("xor"), np.int64(3))
+    assert calls == [3, 7]
+    assert {p: p.stat().st_mtime_ns for p in where.rglob("*")} == stamps
+    assert set(again) == {"one", "a", "b"} and again["one"]["result"].identical(first["one"]["result"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keywords"),
+    [
+        ((OTHER, "xor", 3), {}),
+        ((NET, "digits", 3), {}),
+        ((NET, "xor", 4), {}),
+        ((NET, "xor", 3), {"scale": 2.0}),
+        ((NET, "xor", 3), {"training": xyep.Training(beta=0.2)}),
+    ],
+)
+def test_another_argument_is_another_result(where, arguments, keywords):
+    net, task, value = arguments
+    study(NET, xyep.load_task("xor"), 3, training=xyep.Training())
+    study(net, xyep.load_task(task), value, **{"training": xyep.Training()} | keywords)
+    assert calls == [3, 7, value]  # what has not changed was not made again
+
+
+def test_other_code_is_another_result(where, monkeypatch):
+    study(NET, xyep.load_task("xor"), 3)
+    monkeypatch.setattr(common_module, "source_digest", lambda *files: "other code")
+    study(NET, xyep.load_task("xor"), 3)
+    assert calls == [3, 7, 3, 7]
+
+
+def test_new_parameters_are_written_though_nothing_is_computed(where):
+    study(NET, xyep.load_task("xor"), 3)
+    tree = study(NET, xyep.load_task("xor"), 3, parameters={"a": 1})
+    assert calls == [3, 7] and xyep.read_tree(where).attrs["parameters"] == tree.attrs["parameters"] == {"a": 1}
+
+
+def test_the_best_on_validation_images_is_chosen():
+    right = np.zeros((2, 2, 3))
+    right[0, 1, 2], right[1, 0, 1] = 0.9, 0.8
+    tuning = xr.Dataset(
+        {"validation_accuracy": (("network", "beta", "learning_rate"), right)},
+        {"network": ["a", "b"], "beta": [0.1, 0.3], "learning_rate": [1.0, 2.0, 3.0]},
+    )
+    assert chosen(tuning) == {"a": {"beta": 0.3, "learning_rate": 3.0}, "b": {"beta": 0.1, "learning_rate": 2.0}}
+
+
+def test_networks_of_more_channels_take_the_settings_of_the_fewest():
+    found = tuned_as(image_networks((8, 8), 3, [1, 2], [2, 4], [1], []))
+    assert found == {"lcl_1": "lcl_1", "lcl_2": "lcl_1", "conv_2": "conv_2", "conv_4": "conv_2", "lcl_1_shells1": "lcl_1_shells1"} | {
+        name: name for name in found if name.startswith("layered")
+    }
