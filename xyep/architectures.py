@@ -322,3 +322,19 @@ def xor_lattice(size, shells=1, distance=1, kind="square", **options):
     else:
         inputs, output = [(size - 1 - distance, 0), (size - 1 - distance, size - 1)], (size - 1, middle)
     return lattice(kind, (size, size), inputs, [output], shells=shells, **options)
+
+
+def iris_lattice(size, shells=1, placement="beside", kind="square", **options):
+    """Lattice for a four-input, three-output task; its terminals stay together, or move apart as it grows.
+
+    ``placement="beside"`` puts inputs and outputs into a block of 3×3 sites in the middle: outputs along its middle row, inputs in its
+    corners; all other sites surround them. ``"edges"`` spreads the inputs along the first row and the outputs along the last one, so that
+    they are ``size − 1`` rows apart.
+    """
+    size = check_integer("size", size, {"beside": 3, "edges": 4}[check_choice("placement", placement, ("beside", "edges"))])
+    if placement == "beside":
+        m = (size - 1) // 2
+        inputs, outputs = [(m + dy, m + dx) for dy in (-1, 1) for dx in (-1, 1)], [(m, m + dx) for dx in (-1, 0, 1)]
+    else:
+        inputs, outputs = ([(row, round(x)) for x in np.linspace(0, size - 1, n).tolist()] for row, n in ((0, 4), (size - 1, 3)))
+    return lattice(kind, (size, size), inputs, outputs, shells=shells, **options)

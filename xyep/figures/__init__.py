@@ -12,6 +12,7 @@ import matplotlib as mpl
 from ..checks import check_choice
 from ..paths import figures as folder
 from .equilibrium import EQUILIBRIUM
+from .iris import IRIS
 from .mnist import IMAGES
 from .responses import RESPONSES
 from .style import RC, save
@@ -22,6 +23,7 @@ FIGURES = {
     "01_equilibrium_propagation": EQUILIBRIUM,
     "02_xor_training": XOR,
     "03_xor_lattice_responses": RESPONSES,
+    "04_iris_system_size": IRIS,
     "05_mnist_stacked_lattices": IMAGES,
 }
 

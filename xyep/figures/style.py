@@ -72,7 +72,8 @@ def label(name):
         channels = int(name.split("_")[1])
         text = f"{'local' if name.startswith('lcl') else 'shared'}, {channels} channel{'s' * (channels > 1)}"
         return text + {0: "", 1: ", SQ", 4: ", 4NSQ"}.get(kind if isinstance(kind, int) else 0, f", {kind} shells")
-    return f"{lattice_size(name)}×{lattice_size(name)}, {shells(kind)}"
+    skips = name.partition("_skips")[2]
+    return f"{lattice_size(name)}×{lattice_size(name)}, {shells(kind)}" + f", {skips} skips" * bool(skips)
 
 
 def shells(n):
@@ -87,7 +88,7 @@ def lattice_size(name):
 
 def in_order(names):
     """Names of networks sorted by placement, size and shells, dense ones first; Zarr lists them in any order."""
-    place = {"near": 1, "far": 2}
+    place = {"near": 1, "beside": 1, "far": 2, "edges": 2}
     number = re.compile(r"\d+")
     return sorted(names, key=lambda n: (place.get(n.partition("_")[0], 0), [int(x) for x in number.findall(n)], n))
 
