@@ -9,6 +9,7 @@ from xyep.architectures import (
     all_to_all,
     cubic_lattice,
     honeycomb_lattice,
+    iris_lattice,
     lattice,
     layered,
     square_lattice,
@@ -114,6 +115,8 @@ CASES = [
     ("skip_seed: text", lambda: square_lattice((3, 3), *CORNERS, skips=2, skip_seed="a"), TypeError, "skip_seed"),
     ("option: misspelled", lambda: square_lattice((3, 3), *CORNERS, shell=2), TypeError, "shell"),
     ("size: two", lambda: xor_lattice(2), ValueError, "size"),
+    ("size: no room on the edge", lambda: iris_lattice(3, placement="edges"), ValueError, "size"),
+    ("placement: unknown", lambda: iris_lattice(5, placement="far"), ValueError, "placement"),
     ("distance: beyond the lattice", lambda: xor_lattice(5, distance=5), ValueError, "distance"),
     ("stack: window does not fit", lambda: stacked_lattices((5, 5), window=6), ValueError, "window"),
     (

@@ -13,6 +13,7 @@ from xyep.architectures import (
     all_to_all,
     cubic_lattice,
     honeycomb_lattice,
+    iris_lattice,
     kagome_lattice,
     lattice,
     layered,
@@ -216,6 +217,20 @@ def test_the_contract_placement_beside_the_output():
     np.testing.assert_array_equal(net.labels, same.labels)
     np.testing.assert_array_equal(net.edges, same.edges)
     assert net.digest == same.digest
+
+
+@pytest.mark.parametrize("size", [3, 4, 7, 8])
+def test_iris_lattice_keeps_terminals_together_or_apart(size):
+    def rows(net):
+        return net.positions[:4, 1], net.positions[-3:, 1]
+
+    beside = iris_lattice(size, placement="beside")
+    terminals = np.concatenate([beside.positions[:4, :2], beside.positions[-3:, :2]])
+    np.testing.assert_array_equal(np.ptp(terminals, axis=0), [2, 2])
+    assert abs(terminals.mean(axis=0) - (size - 1) / 2).max() <= 0.5
+    if size > 3:
+        inputs, outputs = rows(iris_lattice(size, placement="edges"))
+        assert not inputs.any() and (outputs == size - 1).all()
 
 
 def test_couplings_may_share_parameters():

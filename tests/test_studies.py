@@ -6,8 +6,9 @@ import xarray as xr
 
 import xyep
 from xyep import paths
-from xyep.studies import Study, chosen, image_networks, tuned_as
+from xyep.studies import Study, best_settings, chosen, image_networks, tuned_as
 from xyep.studies import common as common_module
+from xyep.studies.iris import iris_fold
 
 NET = xyep.square_lattice((3, 3), inputs=[(0, 0)], outputs=[(2, 2)])
 OTHER = xyep.square_lattice((3, 3), inputs=[(0, 0)], outputs=[(2, 1)])
@@ -93,3 +94,18 @@ def test_networks_of_more_channels_take_the_settings_of_the_fewest():
     assert found == {"lcl_1": "lcl_1", "lcl_2": "lcl_1", "conv_2": "conv_2", "conv_4": "conv_2", "lcl_1_shells1": "lcl_1_shells1"} | {
         name: name for name in found if name.startswith("layered")
     }
+
+
+def test_iris_takes_the_settings_best_on_the_mean_of_all_networks():
+    right = np.zeros((2, 2, 2, 3))
+    right[1, 0], right[0, 1, 0] = 0.6, 1.0
+    dims = {"cost": ["log_cosine", "cross_entropy"], "learning_rate": [0.1, 0.2], "network": ["a", "b"], "seed": [0, 1, 2]}
+    tuning = xr.Dataset({"validation_accuracy": (list(dims), right)}, dims)
+    assert best_settings(tuning) == {"cost": "cross_entropy", "optimizer": xyep.Adam(0.1)}
+
+
+def test_five_runs_test_every_flower_once():
+    tested = [iris_fold(seed).splits["test"] for seed in range(10)]
+    for five in (tested[:5], tested[5:]):
+        np.testing.assert_array_equal(np.sort(np.concatenate(five)), np.arange(150))
+    assert not np.array_equal(tested[0], tested[5])

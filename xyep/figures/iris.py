@@ -98,26 +98,35 @@ def over_size(tree):
     axes[0, 0].set(ylabel="accuracy (%)", ylim=(25, 101))
     axes[1, 0].set(ylabel="trained runs (%)", ylim=(-4, 104))
     letters(axes, x=-0.08)
-    beside, edges = list(groups.values())[1:]
-    everywhere = [nodes[n] for names in beside.values() for n in names]
-    low, high = (f(_percent(ds)[0] for ds in everywhere) for f in (min, max))
+    dense, beside, edges = groups.values()
+    spread = ["{:.1f} to {:.1f} %".format(*_range(nodes, kinds)) for kinds in (dense, beside)]
     fall = [f"{shells(kind)} {_text(nodes[names[0]])} → {_text(nodes[names[-1]])}" for kind, names in edges.items()]
     reach = [f"{shells(kind)} {_reach(nodes, names)}" for kind, names in edges.items()]
     first, last = (next(iter(edges.values()))[k] for k in (0, -1))
-    text = f"from {lattice_size(first)}×{lattice_size(first)} to {lattice_size(last)}×{lattice_size(last)} sites"
     caption = (
-        f"Iris over the size of the network: (a–c) accuracy on test flowers (markers: means and standard errors of {_trained(nodes[first])[1]} "
-        f"runs over folds and seeds) and on training flowers (dotted); the grey line is guessing. (d–f) Share of trained runs, with a test accuracy of at "
-        f"least {TRAINED:.0%}, and 95 % Wilson intervals. With inputs beside outputs, all lattices of all sizes answer {low:.1f} to {high:.1f} % of "
-        f"test flowers right on the average. With inputs and outputs on opposite edges test accuracy changes {text} by {'; '.join(fall)}. There at "
-        f"least half of the runs reach {TRAINED:.0%}: {'; '.join(reach)}."
+        f"Iris over the size of the network, after {nodes[first].attrs['training']['epochs']} epochs: (a–c) accuracy on test flowers "
+        f"(markers: means and standard errors of {_trained(nodes[first])[1]} runs over folds and seeds) and on training flowers (dotted); the "
+        f"grey line is guessing. (d–f) Share of trained runs, with a test accuracy of at least {TRAINED:.0%}, and 95 % Wilson intervals. From "
+        f"the worst to the best size and kind, dense networks answer {spread[0]} of test flowers right, lattices with inputs beside outputs "
+        f"{spread[1]}. With inputs and outputs on opposite edges, test accuracy goes from {_square(first)} to {_square(last)} sites as "
+        f"follows: {'; '.join(fall)}. There at least half of the runs are trained: {'; '.join(reach)}."
     )
     return figure, caption
 
 
+def _range(nodes, kinds):
+    means = [_percent(nodes[n])[0] for names in kinds.values() for n in names]
+    return min(means), max(means)
+
+
+def _square(name):
+    return f"{lattice_size(name)}×{lattice_size(name)}"
+
+
 def _reach(nodes, names):
-    sizes = [lattice_size(n) for n in names if 2 * _trained(nodes[n])[0] >= _trained(nodes[n])[1]]
-    return f"up to {max(sizes)}×{max(sizes)}" if sizes else "at no size"
+    """The largest lattice at least half of whose runs are trained, as text."""
+    reached = [n for n in names if 2 * _trained(nodes[n])[0] >= _trained(nodes[n])[1]]
+    return f"up to {_square(reached[-1])}" if reached else "at no size"
 
 
 def over_couplings(tree):
