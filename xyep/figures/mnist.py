@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.colors import LogNorm, Normalize
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from ..responses import affected
@@ -83,6 +84,9 @@ def over_couplings(tree):
         plain(axis.yaxis)
         axis.xaxis.set_minor_formatter(NullFormatter())
     axes[0].set_ylabel("test error (%)")
+    kinds = {"lcl": "local, free couplings", "conv": "local, shared couplings", "layered": "dense layers"}
+    marks = [Line2D([], [], ls="", marker=MARKERS[k], color=COLORS[k], label=text) for k, text in kinds.items()]
+    axes[1].legend(handles=marks, loc="upper right", bbox_to_anchor=(1, 0.55))
     letters(axes)
     local = {n: ds for n, ds in nodes.items() if not n.startswith("layered")}
     dense = {n: ds for n, ds in nodes.items() if n.startswith("layered")}
