@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,8 @@ from timing import interleaved, matrix_product, seconds_of, spread
 from tqdm import tqdm
 
 from xyep.architectures import layered, stacked_lattices
+from xyep.relaxation import Fast, relax
+from xyep.responses import circular_difference
 from xyep.studies import IMAGES
 from xyep.tasks import Task, load_task, one_hot
 from xyep.training import Run, Training
@@ -150,6 +152,28 @@ def training_epoch(quick=False):
         "same parameters": len({entry["sum of parameters"] for entries in results.values() for entry in entries}) == 1,
     }
     return [row]
+
+
+def rest(quick=False):
+    """Whether what `fast` calls converged is at rest: how far `gradient_flow` goes from there, on LCL after one epoch.
+
+    1,000 test images are relaxed by `fast` at its default tolerance from random initial states; those that it calls converged are
+    integrated in time (two threads, float64) until every |dφ/dt| is a thousandth of that tolerance, and "largest move" is how far any
+    phase of any image has gone. A state with residual ε in a mode of curvature λ is ε/λ away from rest; the softest modes decide.
+    """
+    n = 50 if quick else 1000
+    net, rows = NETWORKS["LCL"](), []
+    p = trained(net, 6_000 if quick else 60_000)
+    inputs = load_task("mnist").test.inputs[:n] if images().name == "mnist" else images().inputs[-n:]
+    for dtype in tqdm(("float32", "float64"), desc="rest"):
+        eq = relax(net, p, inputs, dtype=dtype, threads=2)
+        initial, tol = eq.phases[eq.converged], Fast(dtype=dtype).tol
+        keywords = {"initial": initial, "method": "gradient_flow", "tol": tol / 1000, "threads": 2}
+        seconds, flow = seconds_of(partial(relax, net, p, initial[:, : net.n_inputs], **keywords))
+        move = np.abs(circular_difference(flow.phases, initial)).max(axis=1)
+        row = {"dtype": dtype, "tolerance": tol, "converged": f"{len(initial)} of {n}", "flow unconverged": flow.n_unconverged}
+        rows.append(row | {"median move": float(np.median(move)), "largest move": float(move.max()), "flow, s": seconds})
+    return {"inputs": images().name, "rows": rows}
 
 
 def trained(net, n, threads=2):

@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from comparison import gradient_per_sample  # noqa: E402
-from mnist import relaxation_rate, training_epoch  # noqa: E402
+from mnist import relaxation_rate, rest, training_epoch  # noqa: E402
 from relaxation import cost_per_sweep, one_gradient, thread_scaling, time_to_residual  # noqa: E402
 from tables import markdown  # noqa: E402
 
@@ -35,6 +35,7 @@ BENCHMARKS = {
         relaxation_rate,
         training_epoch,
         gradient_per_sample,
+        rest,
         time_to_residual,
         cost_per_sweep,
         thread_scaling,

@@ -118,7 +118,15 @@ def _gradient_per_sample(result):
     )
 
 
+def _rest(result):
+    columns = {"dtype": "dtype", "converged": "converged"}
+    columns |= {key: _brief(key) for key in ("tolerance", "median move", "largest move")}
+    columns |= {"flow unconverged": "flow unconverged", "flow, s": "flow, s"}
+    return f"Inputs: {result['inputs']}.\n\n{table(result['rows'], columns)}"
+
+
 TABLES = {
+    "rest": _rest,
     "time_to_residual": _time_to_residual,
     "cost_per_sweep": _cost_per_sweep,
     "relaxation_rate": _relaxation_rate,

@@ -8,11 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import angle, cases, graphs, on_networks, suited
 
-from xyep.architectures import all_to_all, layered, square_lattice
+from xyep.architectures import all_to_all, layered, square_lattice, stacked_lattices
 from xyep.cost import COSTS, Cost, CrossEntropy, as_cost
 from xyep.energy import energy, force
 from xyep.network import Network, Parameters
 from xyep.relaxation import Equilibrium, Fast, GradientFlow, NotConvergedWarning, random_phases, relax
+from xyep.studies import IMAGES
+from xyep.tasks import load_task
+from xyep.training import Run, make_training
 
 unconverged_ok = pytest.mark.filterwarnings("ignore::xyep.relaxation.NotConvergedWarning")
 MU = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0.0, 1.0))
@@ -119,6 +122,38 @@ def test_both_methods_agree_in_a_ferromagnet():
     x = np.array([[0.4, 1.4], [-3.0, 2.4]])
     fast, flow = (relax(net, p, x, seed=4, method=method, tol=1e-11) for method in ("fast", "gradient_flow"))
     np.testing.assert_allclose(angle(fast.phases, flow.phases), 0, atol=1e-8)
+
+
+@pytest.fixture(scope="module")
+def trained_stack():
+    """A stack of lattices, its parameters after as many updates as an epoch of MNIST has, and 64 images."""
+    task = load_task("digits")
+    net = stacked_lattices((8, 8))
+    run = Run(net, task, make_training(**IMAGES, epochs=40, record_every=40), 0)
+    run.advance()
+    return net, run.parameters, task.inputs[:64]
+
+
+@pytest.mark.parametrize("dtype, limit", [("float32", 1e-4), ("float64", 1e-8)])
+def test_what_is_called_converged_is_at_rest(trained_stack, dtype, limit):
+    """The flow in time goes nowhere from there."""
+    net, p, inputs = trained_stack
+    eq = relax(net, p, inputs, dtype=dtype)
+    flow = relax(net, p, inputs, initial=eq.phases, method="gradient_flow", tol=Fast(dtype=dtype).tol / 1000)
+    assert flow.converged.all()
+    assert np.abs(angle(flow.phases, eq.phases)).max() < limit
+
+
+def test_outputs_opposite_to_their_targets_come_to_rest():
+    """Near the pole of the logarithmic cost an output feels a huge field, and must not be thrown to and fro."""
+    net = layered([1, 2])
+    p = Parameters(np.full(2, 20.0), np.zeros(3), np.zeros(3))
+    away = np.geomspace(1e-6, 1.0, 40)
+    initial = np.stack([np.zeros(40), away, -away], axis=1)
+    for dtype in ("float32", "float64"):
+        keywords = {"targets": np.full((40, 2), np.pi), "beta": 0.1, "initial": initial, "dtype": dtype, "over_relaxation": 0.5}
+        eq = relax(net, p, np.zeros((40, 1)), tol=1e-3, max_sweeps=100, **keywords)
+        assert eq.converged.all()
 
 
 def _many(n=70, seed=3):
