@@ -27,9 +27,9 @@ class Sweeps:
             first = -memory.ctypes.data % LINE + offset
             self.u = memory[first : first + self.u.nbytes].view(self.u.dtype).reshape(self.u.shape)
         samples = layout.samples(self.blocks)
-        layout.pack(random_phases((n, net.n_free), 0)[samples], self.u, self.blocks)
-        layout.pack(inputs[samples], self.inputs, self.blocks)
-        layout.pack(np.zeros((len(samples), net.n_outputs)), self.targets, self.blocks)
+        layout.pack(random_phases((n, net.n_free), 0), samples, self.u, self.blocks)
+        layout.pack(inputs, samples, self.inputs, self.blocks)
+        layout.pack(np.zeros((n, net.n_outputs)), samples, self.targets, self.blocks)
         self.couplings, self.bias = p.couplings.astype(dtype), bias_field(net, p).astype(dtype)
         self.residual, self.count = np.zeros((2, layout.n_blocks, layout.width), dtype)
 

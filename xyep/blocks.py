@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from .kernels.packing import pack_blocks
 from .kernels.simd import Lanes
 
 #: Bytes of a cache line, the smallest vector of lanes.
@@ -19,6 +20,13 @@ def aligned(shape, dtype):
     memory = np.empty(n + LINE, np.uint8)
     first = -memory.ctypes.data % LINE
     return memory[first : first + n].view(dtype).reshape(shape)
+
+
+def angles(x, y):
+    """Phases of unit vectors; NaN where an overflow has left none."""
+    phases = np.arctan2(y, x)
+    phases[x * x + y * y < 0.5] = np.nan
+    return phases
 
 
 class Layout:
@@ -49,23 +57,19 @@ class Layout:
         sample = np.arange(blocks[0] * self.width, blocks[1] * self.width)
         return np.minimum(sample, self.n_samples - 1)
 
-    def pack(self, phases, out, blocks):
-        """Unit vectors of (sample, site) phases, which are those of the blocks only, into these blocks of `out`."""
-        phases = phases.astype(self.dtype).reshape(blocks[1] - blocks[0], self.width, -1)
-        np.cos(phases.transpose(0, 2, 1), out=out[blocks[0] : blocks[1], :, 0])
-        np.sin(phases.transpose(0, 2, 1), out=out[blocks[0] : blocks[1], :, 1])
+    def pack(self, phases, rows, out, blocks):
+        """Unit vectors of the `rows` of (row, site) phases, one for each sample of the blocks, into these blocks of `out`."""
+        pack_blocks(self.lanes, blocks, phases, rows, out)
 
     def unpack(self, u, out=None, blocks=None):
-        """(block, site, 2, lane) unit vectors → (sample, site) phases in (−π, π], float64; NaN where an overflow has left none.
+        """(block, site, 2, lane) unit vectors → (sample, site) phases in (−π, π], float64; see `angles`.
 
         With `blocks`, only their samples are written to `out`.
         """
         first, last = (0, self.n_blocks) if blocks is None else blocks
         if out is None:
             out = np.empty((self.n_samples, u.shape[1]))
-        x, y = u[first:last, :, 0], u[first:last, :, 1]
-        phases = np.arctan2(y, x)
-        phases[x * x + y * y < 0.5] = np.nan
+        phases = angles(u[first:last, :, 0], u[first:last, :, 1])
         samples = slice(first * self.width, min(last * self.width, self.n_samples))
         out[samples] = phases.transpose(0, 2, 1).reshape(-1, u.shape[1])[: samples.stop - samples.start]
         return out

@@ -21,13 +21,13 @@ from .checks import check_choice, check_integer, check_number
 from .cost import as_cost, check_classes, distance
 from .energy import hessian
 from .kernels.fast import contrast_blocks, gradient_blocks
+from .kernels.updates import gradient_of
 from .network import Parameters
 from .relaxation import (
     Fast,
     NotConvergedWarning,
     as_solver,
     as_start,
-    bias_field,
     check_inputs,
     check_targets,
     pack_start,
@@ -82,16 +82,15 @@ class EPGradient:
         self.layout = layout = Layout(net, n_samples, getattr(solver, "dtype", "float64"))
         self.u, self._clamped, self._target = (layout.empty(sites) for sites in (net.n_free, net.n_inputs, net.n_outputs))
         self._nudges = tuple(cost.nudge(b) for b in (0.0, *self.betas))
-        self._coupling_sum = np.empty((len(layout.units), net.n_parameters))
-        self._site_sum = np.empty((len(layout.units), net.n_free, 2))
+        self._coupling_sum = np.zeros((len(layout.units), net.n_parameters))
+        self._site_sum = np.zeros((len(layout.units), net.n_free, 2))
         self.residual, self.iterations = np.zeros((2, 3, layout.n_blocks, layout.width), layout.dtype)
         self._unit = {unit: number for number, unit in enumerate(layout.units)}
         self._packed = False
 
     def load(self, inputs, targets, rows):
-        """The next batch: these `rows` of (sample, input) and (sample, output) phases."""
+        """The next batch: these `rows` of (sample, input) and (sample, output) phases, which suit the cost (see `check_classes`)."""
         self._inputs, self.targets, self._rows, self._packed = inputs, targets[rows], rows, False
-        check_classes(self.cost, self.targets)
 
     @property
     def inputs(self):
@@ -99,33 +98,26 @@ class EPGradient:
 
     def __call__(self, parameters, start):
         """Flat gradient (see `Parameters.flatten`); `phases`, `residual` and `iterations` describe the states it came from."""
-        self._coupling_sum[:], self._site_sum[:] = 0.0, 0.0
+        psi = parameters.bias_phase
+        direction = np.stack([np.cos(psi), np.sin(psi)])
         if isinstance(self.solver, Fast):
-            self._relax_fast(parameters, start)
+            self._relax_fast(parameters, direction, start)
         else:
             self._relax_generic(parameters, start)
-        net, change = self.net, -1.0 / ((self.betas[0] - self.betas[1]) * self.n_samples)
-        # units are added in their order, whichever thread computed them
-        couplings, (dx, dy) = self._coupling_sum.sum(axis=0), self._site_sum.sum(axis=0).T
-        h, psi = parameters.bias_amplitude[net.n_inputs :], parameters.bias_phase[net.n_inputs :]
-        x, y = np.cos(psi), np.sin(psi)
-        gradient = np.zeros(net.n_parameters + 2 * net.n_sites)
-        parts = net.unflatten(gradient)
-        parts.couplings[:] = couplings * change
-        parts.bias_amplitude[net.n_inputs :] = (x * dx + y * dy) * change
-        parts.bias_phase[net.n_inputs :] = h * (x * dy - y * dx) * change
-        return gradient
+        factor = -1.0 / ((self.betas[0] - self.betas[1]) * self.n_samples)
+        return gradient_of(self._coupling_sum, self._site_sum, parameters.bias_amplitude, direction, factor)
 
     def _pack(self, blocks):
         if not self._packed:
             samples = self.layout.samples(blocks)
-            self.layout.pack(self._inputs[self._rows[samples]], self._clamped, blocks)
-            self.layout.pack(self.targets[samples], self._target, blocks)
+            self.layout.pack(self._inputs, self._rows[samples], self._clamped, blocks)
+            self.layout.pack(self.targets, samples, self._target, blocks)
 
-    def _relax_fast(self, p, start):
+    def _relax_fast(self, p, direction, start):
         layout, net = self.layout, self.net
         stoppings = (self.solver.stopping, self.nudged_solver.stopping, self.nudged_solver.stopping)
-        couplings, bias = p.couplings.astype(layout.dtype), bias_field(net, p).astype(layout.dtype)
+        couplings = p.couplings.astype(layout.dtype)
+        bias = (p.bias_amplitude * direction).T[net.n_inputs :].astype(layout.dtype, order="C")
 
         def run(blocks):
             self._pack(blocks)
@@ -166,7 +158,7 @@ class EPGradient:
             eq = relax(net, p, self.inputs, initial=start, method=solver, **keywords, warn=False)
             states.append(layout.empty(net.n_free))
             everything = (0, layout.n_blocks)
-            layout.pack(eq.phases[layout.samples(everything), net.n_inputs :], states[-1], everything)
+            layout.pack(eq.phases[:, net.n_inputs :], layout.samples(everything), states[-1], everything)
             self.residual[phase], self.iterations[phase] = layout.spread(eq.residual), layout.spread(eq.iterations)
             start = start if phase else eq.phases
         self.u = states[0]
@@ -175,9 +167,9 @@ class EPGradient:
         contrast_blocks(layout.lanes, layout.n_blocks, states[1], states[2], self._clamped, layout.mask, net.graph, *sums)
 
     def report(self):
-        """(sample, output) phases of the free equilibrium, and (sample, phase) residuals and iterations."""
-        outputs = self.layout.unpack(self.u[:, -self.net.n_outputs :])
-        return outputs, *(self.layout.per_sample(values).T.astype(float) for values in (self.residual, self.iterations))
+        """(sample, output, component) of the free equilibrium, and (sample, phase) residuals and iterations; copies."""
+        outputs = np.moveaxis(self.u[:, -self.net.n_outputs :].copy(), -1, 1).reshape(-1, self.net.n_outputs, 2)
+        return outputs[: self.n_samples], *(self.layout.per_sample(values).T.copy() for values in (self.residual, self.iterations))
 
     @property
     def phases(self):
@@ -237,6 +229,8 @@ def ep_gradient(
     """
     p = net.check_parameters(parameters)
     inputs, targets = prepare(net, inputs, targets, initial_states)
+    cost = as_cost(cost)
+    check_classes(cost, targets)
     solver = as_solver(method, **options)
     nudged = solver if nudged_method is None else as_solver(nudged_method)
     if type(nudged) is not type(solver) or getattr(nudged, "dtype", None) != getattr(solver, "dtype", None):
@@ -246,7 +240,7 @@ def ep_gradient(
         len(inputs),
         beta=check_number("beta", beta, exclude=(0.0,)),
         estimator=check_choice("estimator", estimator, tuple(ESTIMATORS)),
-        cost=as_cost(cost),
+        cost=cost,
         solver=solver,
         nudged_solver=nudged,
         threads=check_integer("threads", threads, 1),

@@ -137,7 +137,7 @@ def pack_start(layout, start, u, blocks):
         return
     samples = layout.samples(blocks)
     first, last = int(samples[0]), int(samples[-1])
-    layout.pack(start(first, last + 1)[samples - first], u, blocks)
+    layout.pack(start(first, last + 1), samples - first, u, blocks)
 
 
 def check_inputs(net, inputs, name="inputs"):
@@ -258,8 +258,8 @@ def _fast(net, p, inputs, targets, start, nudge, solver, threads):
     def run(blocks):
         samples = layout.samples(blocks)
         pack_start(layout, start, u, blocks)
-        layout.pack(inputs[samples], clamped, blocks)
-        layout.pack(targets[samples], target, blocks)
+        layout.pack(inputs, samples, clamped, blocks)
+        layout.pack(targets, samples, target, blocks)
         relax_blocks(layout.lanes, blocks, u, clamped, target, couplings, bias, net.graph, nudge, solver.stopping, residual, sweeps)
         layout.unpack(u, phases[:, net.n_inputs :], blocks)
 

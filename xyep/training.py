@@ -5,8 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
+from .blocks import angles, over_threads
 from .checks import check_choice, check_integer, check_number, check_options
-from .cost import Cost, CrossEntropy, as_cost, distance
+from .cost import Cost, CrossEntropy, as_cost, check_classes, distance
 from .gradients import ESTIMATORS, EPGradient
 from .optimizers import SGD, Adam, schedule
 from .relaxation import Fast, GradientFlow, random_phases, relax
@@ -146,7 +147,7 @@ def evaluate(net, parameters, task, *, initial_states=1, start="random", seed=0,
     }
 
 
-#: Samples that `evaluate` relaxes at a time, to bound its memory.
+#: Samples that are evaluated at a time, to bound memory.
 CHUNK = 4096
 
 HISTORY = ("cost", "distance", "accuracy", "residual", "sweeps", "unconverged", "validation_cost", "validation_accuracy")
@@ -168,6 +169,7 @@ class Run:
                 f"task: {task.name} has {task.inputs.shape[1]} inputs and {task.targets.shape[1]} outputs, "
                 f"but net has {net.n_inputs} and {net.n_outputs}; they must agree"
             )
+        check_classes(training.cost, task.targets)
         self.train, self.validation = task.numbers("train"), task.validation if "validation" in task.splits else None
         theta = net.check_parameters(net.init_parameters(seed) if parameters is None else parameters).flatten()
         records, shots = len(training.recorded), len(training.snapshots)
@@ -237,12 +239,13 @@ class Run:
         rate_of = schedule(t.schedule)
         for b in range(n_batches):
             keep = self.train[order[b * size : (b + 1) * size]]
+            rows = np.repeat(keep, t.initial_states)
             batch, new = self._batch(len(keep))
             if new or n_batches > 1:
-                batch.load(self.task.inputs, self.task.targets, np.repeat(keep, t.initial_states))
+                batch.load(self.task.inputs, self.task.targets, rows)
             gradient = batch(self.parameters, self._start(batch.n_samples, epoch, b))
             if record is not None:
-                measured.append((np.repeat(keep, t.initial_states), *batch.report()))
+                measured.append((rows, *batch.report()))
             step = (epoch - 1) * n_batches + b + 1
             rate = t.optimizer.learning_rate * rate_of((step - 1) / (t.epochs * n_batches))
             theta = t.optimizer.update(self.arrays["theta"], gradient, self.arrays["moments"], step, rate)
@@ -259,12 +262,19 @@ class Run:
         return lambda first, last: random_phases((n, self.net.n_free), self.seed, *counter, rows=(first, last))
 
     def _record(self, k, epoch, rows, outputs, residual, sweeps):
-        """Means over the epoch's relaxations, of which `rows` are the samples; the last three are (relaxation, output or phase)."""
-        a, t, targets = self.arrays, self.training, self.task.targets[rows]
-        a["cost"][k], a["distance"][k] = t.cost(outputs, targets).mean(), distance(outputs, targets).mean()
-        a["accuracy"][k] = np.mean(self.task.classify(outputs) == self.task.labels[rows])
-        a["residual"][k], a["sweeps"][k] = residual.max(), sweeps.sum(axis=1).mean()
-        converged = (residual <= [t.solver.tol, t.nudged_solver.tol, t.nudged_solver.tol]).all(axis=1) & np.isfinite(outputs).all(axis=1)
+        """Means over the epoch's relaxations, of which `rows` are the samples; the last three are (relaxation, output or phase, …)."""
+        a, t = self.arrays, self.training
+        scores = np.empty((4, len(rows)))
+
+        def score(part):
+            targets, phases = self.task.targets[rows[part]], angles(*np.moveaxis(outputs[part], -1, 0)).astype(float)
+            right = self.task.classify(phases) == self.task.labels[rows[part]]
+            scores[:, part] = t.cost(phases, targets), distance(phases, targets), right, np.isfinite(phases).all(axis=1)
+
+        over_threads(score, [slice(first, first + CHUNK) for first in range(0, len(rows), CHUNK)], self.threads)
+        a["cost"][k], a["distance"][k], a["accuracy"][k] = scores[:3].mean(axis=1)
+        a["residual"][k], a["sweeps"][k] = residual.max(), sweeps.sum(axis=1).mean(dtype=float)
+        converged = (residual <= [t.solver.tol, t.nudged_solver.tol, t.nudged_solver.tol]).all(axis=1) & (scores[3] > 0)
         a["unconverged"][k] = 1 - converged.mean()
         if self.validation is not None:
             score = self._evaluate(self.validation, 1, (epoch, _VALIDATION))

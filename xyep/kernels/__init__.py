@@ -4,10 +4,14 @@ Nothing in this folder knows xarray, dask, files or figures (an import-linter ru
 nothing here checks its input: shapes, finiteness and names are checked once, in the NumPy tier above.
 
 ``simd``  vectors of samples as a Numba type
+``packing``  phases into unit vectors
 ``fast``  over-relaxed Gauss–Seidel relaxation on unit vectors, and the contrast of two equilibria
 ``flow``  adaptive Runge–Kutta integration of the physical dynamics
-``updates``  one step of an optimizer
+``updates``  the flat gradient, and one step of an optimizer
 """
+
+from hashlib import sha256
+from pathlib import Path
 
 #: Compile options of every kernel, each with its reason.
 OPTIONS = {
@@ -25,3 +29,7 @@ INLINE = OPTIONS | {
 
 #: Smallest 1 + κ cos(φ − t) that the cost and its force distinguish: −log of less would be a pole that no solver can step over.
 POLE = 1e-6
+
+#: Digest of the sources in this folder, part of the names of the types in ``simd``. Numba's cache looks only at the file that a kernel
+#: is in, and at its signature: so an edit of ``simd``, after a ``git pull`` say, is seen by all kernels that have vectors in theirs.
+SOURCES = sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()[:12]

@@ -25,7 +25,24 @@ import numpy as np
 from numba import njit
 
 from . import INLINE, OPTIONS, POLE
-from .simd import absolute, exponential, fma, high, item, join, larger, largest, load, low, rsqrt, splat, store, total, where_greater
+from .simd import (
+    absolute,
+    exponential,
+    fma,
+    high,
+    item,
+    join,
+    larger,
+    largest,
+    load,
+    low,
+    rsqrt,
+    splat,
+    store,
+    total,
+    totals,
+    where_greater,
+)
 
 
 class Rows(NamedTuple):
@@ -98,9 +115,11 @@ def _nudging(ux, uy, tx, ty, share, nudge):
         return zero, strength, larger(slope, zero)
     x, kappa = fma(ux, tx, uy * ty), splat(ux, nudge.sharpness)
     # at the pole x = −1 of the logarithmic cost the field is finite but far above all couplings
-    denominator = larger(fma(kappa, x, one), splat(ux, POLE))
+    pole = splat(ux, POLE)
+    denominator = larger(fma(kappa, x, one), pole)
     strength = beta / denominator
-    return strength * tx, strength * ty, larger(strength * kappa * (one - x * x) / denominator, zero)
+    # for κ = 1 the last factor is exactly 1: else an output within reach of the pole would be thrown across, and fall back, for ever
+    return strength * tx, strength * ty, larger(strength * kappa * (one - x) * (larger(one + x, pole) / denominator), zero)
 
 
 @njit(**INLINE)
@@ -260,29 +279,51 @@ def relax_blocks(lanes, blocks, u, inputs, target, couplings, bias, graph, nudge
 
 
 @njit(**INLINE)
-def _sums_of(lanes, blocks, i, j, mean, change, other_mean, other_change):
-    """Σ over the samples of m_i·d_j + d_i·m_j"""
-    sum_x = sum_y = splat(lanes, mean.dtype.type(0))
-    sites, others = 2 * mean.shape[1], 2 * other_mean.shape[1]
-    for b in range(blocks):
-        p, q = b * sites + 2 * i, b * others + 2 * j
-        sum_x = fma(load(lanes, mean, p), load(lanes, other_change, q), sum_x)
-        sum_y = fma(load(lanes, mean, p + 1), load(lanes, other_change, q + 1), sum_y)
-        sum_x = fma(load(lanes, change, p), load(lanes, other_mean, q), sum_x)
-        sum_y = fma(load(lanes, change, p + 1), load(lanes, other_mean, q + 1), sum_y)
-    return total(sum_x + sum_y)
+def _four_products(lanes, blocks, i, j, left, left_at, right, right_at):
+    """Σ over the samples of a_i·b_j for four pairs of sites, in one vector; vectors loaded for one pair serve the others."""
+    a = b = c = d = splat(lanes, left.dtype.type(0))
+    lefts, rights = 2 * left.shape[1], 2 * right.shape[1]
+    for block in range(blocks):
+        p, q = left_at + block * lefts, right_at + block * rights
+        for component in range(2):
+            a = fma(load(lanes, left, p + 2 * i[0] + component), load(lanes, right, q + 2 * j[0] + component), a)
+            b = fma(load(lanes, left, p + 2 * i[1] + component), load(lanes, right, q + 2 * j[1] + component), b)
+            c = fma(load(lanes, left, p + 2 * i[2] + component), load(lanes, right, q + 2 * j[2] + component), c)
+            d = fma(load(lanes, left, p + 2 * i[3] + component), load(lanes, right, q + 2 * j[3] + component), d)
+    return totals(join(join(a, b), join(c, d)))
 
 
 @njit(**INLINE)
-def _sums_with_input(lanes, blocks, i, j, change, inputs, inputs_at):
-    """Σ over the samples of d_i·u_j"""
-    sum_x = sum_y = splat(lanes, change.dtype.type(0))
-    sites, others = 2 * change.shape[1], 2 * inputs.shape[1]
-    for b in range(blocks):
-        p, q = b * sites + 2 * i, inputs_at + b * others + 2 * j
-        sum_x = fma(load(lanes, change, p), load(lanes, inputs, q), sum_x)
-        sum_y = fma(load(lanes, change, p + 1), load(lanes, inputs, q + 1), sum_y)
-    return total(sum_x + sum_y)
+def _four_sums(lanes, blocks, i, j, change, mean, others, others_at, mutual):
+    """Σ over the samples of d_i·u_j, and of m_i·d_j if `mutual`, for four pairs of sites."""
+    sums = _four_products(lanes, blocks, i, j, change, 0, others, others_at)
+    return sums + _four_products(lanes, blocks, i, j, mean, 0, change, 0) if mutual else sums
+
+
+#: Neighbours of a row whose states the first-level cache holds for one unit of samples.
+NEAR = 32
+
+
+@njit(**OPTIONS)
+def _add_products(lanes, blocks, rows, stops, change, mean, others, others_at, mutual, coupling_sum):
+    """Add Σ over the samples of d_i·u_j, and of m_i·d_j if `mutual`, to the sum of each coupling of ``rows`` up to ``stops``."""
+    sums = np.empty((NEAR // 2 + 1, 4), change.dtype)
+    for part in range(0, np.max(stops - rows.first[:-1]), NEAR):  # which the rows of a dense layer take in turn
+        for r in range(len(stops)):
+            i, first, last = rows.site[r], rows.first[r] + part, min(rows.first[r] + part + NEAR, stops[r]) - 1
+            two, four = rows.site[r + 1] - i, 0
+            # a row's couplings lie in the order of its neighbours, of which the last one is repeated to make up four pairs
+            for k in range(first, last + 1, 4 // two):
+                j0, j1 = rows.indices[k], rows.indices[min(k + 1, last)]
+                if two == 2:
+                    found = _four_sums(lanes, blocks, (i, i + 1, i, i + 1), (j0, j0, j1, j1), change, mean, others, others_at, mutual)
+                else:
+                    j2, j3 = rows.indices[min(k + 2, last)], rows.indices[min(k + 3, last)]
+                    found = _four_sums(lanes, blocks, (i, i, i, i), (j0, j1, j2, j3), change, mean, others, others_at, mutual)
+                store(found, sums, four)
+                four += 1
+            for n in range(two * (last + 1 - first)):
+                coupling_sum[rows.parameter[rows.weight[r] + two * part + n]] += sums[n // 4, n % 4]
 
 
 @njit(**OPTIONS)
@@ -301,21 +342,10 @@ def _contrast(lanes, blocks, plus, minus, inputs, first, mask, graph, coupling_s
             store(half * (p + m), plus, v)
             store(keep * (p - m), minus, v)
     mean, change = plus, minus
-    rows = graph.free
-    for r in range(len(rows.middle)):
-        i, w, two = rows.site[r], rows.weight[r], rows.site[r + 1] - rows.site[r]
-        for k in range(rows.first[r], rows.middle[r]):
-            for s in range(two):
-                coupling_sum[rows.parameter[w]] += _sums_of(lanes, blocks, i + s, rows.indices[k], mean, change, mean, change)
-                w += 1
-    rows = graph.clamped
-    for r in range(len(rows.middle)):
-        i, w, two = rows.site[r], rows.weight[r], rows.site[r + 1] - rows.site[r]
-        for k in range(rows.first[r], rows.first[r + 1]):
-            for s in range(two):
-                j = rows.indices[k]
-                coupling_sum[rows.parameter[w]] += _sums_with_input(lanes, blocks, i + s, j, change, inputs, 2 * first * inputs.shape[1])
-                w += 1
+    coupling_sum[:], site_sum[:] = 0.0, 0.0
+    _add_products(lanes, blocks, graph.free, graph.free.middle, change, mean, mean, 0, True, coupling_sum)
+    inputs_at = 2 * first * inputs.shape[1]
+    _add_products(lanes, blocks, graph.clamped, graph.clamped.first[1:], change, mean, inputs, inputs_at, False, coupling_sum)
     for i in range(plus.shape[1]):
         for b in range(blocks):
             site_sum[i, 0] += total(load(lanes, change, b * n + 2 * i))

@@ -19,6 +19,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import NativeValue, intrinsic, models, overload, register_model, typeof_impl, unbox
 
+from . import SOURCES
+
 
 class Lanes:
     """Number of samples that a kernel advances together; a compile-time constant."""
@@ -33,7 +35,7 @@ class Lanes:
 class LanesType(types.Type):
     def __init__(self, width):
         self.width = width
-        super().__init__(name=f"Lanes({width})")
+        super().__init__(name=f"Lanes({width}, {SOURCES})")
 
 
 register_model(LanesType)(models.OpaqueModel)
@@ -53,7 +55,7 @@ class Vector(types.Type):
     def __init__(self, dtype, width):
         self.dtype = dtype
         self.width = width
-        super().__init__(name=f"Vector({dtype} x {width})")
+        super().__init__(name=f"Vector({dtype} x {width}, {SOURCES})")
 
 
 @register_model(Vector)
@@ -181,7 +183,10 @@ def _elementwise(name, n_args, doc):
 
 fma = _elementwise("fma", 3, "a b + c, rounded once")
 absolute = _elementwise("fabs", 1, "magnitude")
-exponential = _elementwise("exp", 1, "exponential function, lane by lane from the mathematical library: slow, not for inner loops")
+nearest = _elementwise("rint", 1, "the nearest integer")
+# lane by lane from the mathematical library: slow, not for inner loops
+exponential = _elementwise("exp", 1, "exponential function")
+cosine, sine = _elementwise("cos", 1, "cosine"), _elementwise("sin", 1, "sine")
 
 
 @intrinsic
@@ -228,19 +233,34 @@ def _horizontal(name):
 largest = _horizontal("vector.reduce.fmax")
 
 
+def _folded(builder, x, segments):
+    """The sum over each of the equal segments of a vector, in a fixed order: halves are added to halves."""
+    width = x.type.count // segments
+    while width > 1:
+        width //= 2
+        halves = ([2 * width * s + first + lane for s in range(segments) for lane in range(width)] for first in (0, width))
+        x = builder.fadd(*(builder.shuffle_vector(x, x, ir.Constant(_indices(segments * width), half)) for half in halves))
+    return x
+
+
 @intrinsic
 def total(typingctx, vector):
-    """Sum over the lanes in a fixed order: halves are added to halves. The width must be a power of two."""
+    """Sum over the lanes, of which there must be a power of two."""
 
     def codegen(context, builder, signature, args):
-        x, width = args[0], vector.width
-        while width > 1:
-            width //= 2
-            halves = (ir.Constant(_indices(width), list(range(first, first + width))) for first in (0, width))
-            x = builder.fadd(*(builder.shuffle_vector(x, x, half) for half in halves))
-        return builder.extract_element(x, ir.Constant(ir.IntType(32), 0))
+        return builder.extract_element(_folded(builder, args[0], 1), ir.Constant(ir.IntType(32), 0))
 
     return vector.dtype(vector), codegen
+
+
+@intrinsic
+def totals(typingctx, vector):
+    """Four sums, over each quarter of the lanes: one vector of the four, for less than four calls of `total`."""
+
+    def codegen(context, builder, signature, args):
+        return _folded(builder, args[0], 4)
+
+    return Vector(vector.dtype, 4)(vector), codegen
 
 
 @intrinsic
