@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-import pooch
-
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -28,4 +26,8 @@ def figures(profile):
 
 def data():
     """Folder of downloaded data: ``XYEP_DATA_DIR`` or the user's cache."""
-    return Path(os.environ.get("XYEP_DATA_DIR") or pooch.os_cache("xyep"))
+    if os.environ.get("XYEP_DATA_DIR"):
+        return Path(os.environ["XYEP_DATA_DIR"])
+    import pooch  # here, as it warns of missing widgets in notebooks
+
+    return Path(pooch.os_cache("xyep"))

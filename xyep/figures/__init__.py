@@ -12,6 +12,7 @@ import matplotlib as mpl
 from ..checks import check_choice
 from ..paths import figures as folder
 from .equilibrium import EQUILIBRIUM
+from .guidelines import GUIDELINES
 from .iris import IRIS
 from .mnist import IMAGES
 from .responses import RESPONSES
@@ -25,6 +26,7 @@ FIGURES = {
     "03_xor_lattice_responses": RESPONSES,
     "04_iris_system_size": IRIS,
     "05_mnist_stacked_lattices": IMAGES,
+    "06_guidelines": GUIDELINES,
 }
 
 

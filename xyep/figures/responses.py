@@ -4,10 +4,11 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.lines import Line2D
+from scipy.stats import fisher_exact
 
 from ..responses import affected
 from ..studies import by_distance, response_size
-from .style import COLORS, DIVERGING, PAGE, in_order, label, letters, subplots
+from .style import COLORS, DIVERGING, MARKERS, PAGE, architecture, in_order, label, letters, subplots, success
 
 SOLVED = 0.95
 FRACTION = 0.1  # of the largest response, above which a site belongs to the affected region
@@ -15,6 +16,10 @@ FRACTION = 0.1  # of the largest response, above which a site belongs to the aff
 
 def _solved(ds):
     return ds["test_solved"].values >= SOLVED
+
+
+def _ensembles(tree):
+    return {name: tree[name].to_dataset() for name in in_order(tree) if "nudge_response" in tree[name]}
 
 
 def lattice_map(axis, ds, values, norm, couplings=None, coupling_norm=None):
@@ -43,12 +48,11 @@ def lattice_map(axis, ds, values, norm, couplings=None, coupling_norm=None):
 def _maps(tree, success):
     """Node and seed that stand for success or failure: of the largest distance at which some seeds succeed and some fail."""
     best = None
-    for name, node in tree.items():
-        ds = node.to_dataset()
+    for name, ds in _ensembles(tree).items():
         solved = _solved(ds)
         if solved.any() and not solved.all():
             best = max(best or (-1, ""), (ds.attrs["input_distance"] * 10 + ds.attrs["shells"], name))
-    name = best[1] if best else in_order(tree)[0]
+    name = best[1] if best else next(iter(_ensembles(tree)))
     ds = tree[name].to_dataset()
     chosen = np.flatnonzero(_solved(ds) == success)
     return name, ds, int(chosen[0]) if len(chosen) else 0
@@ -64,7 +68,9 @@ def _map_figure(tree, success):
     nudge_norm = LogNorm(max(float(nudge.max()) * 1e-3, 1e-6), float(nudge.max()))
     for column, shot in enumerate(shots):
         couplings = run["coupling"].sel(snapshot=shot).values
-        top = lattice_map(axes[0, column], ds, np.clip(nudge.sel(snapshot=shot).values, nudge_norm.vmin, None), nudge_norm, couplings, scale)
+        top = lattice_map(
+            axes[0, column], ds, np.clip(nudge.sel(snapshot=shot).values, nudge_norm.vmin, None), nudge_norm, couplings, scale
+        )
         low = lattice_map(axes[1, column], ds, felt.sel(snapshot=shot).values, Normalize(0, float(felt.max())))
         axes[0, column].set_title(f"epoch {shot}")
     figure.colorbar(top, ax=axes[0], label="rms nudge response (rad)", shrink=0.9, pad=0.01)
@@ -94,7 +100,7 @@ def maps_failure(tree):
 
 
 def _largest(tree):
-    nodes = {name: tree[name].to_dataset() for name in in_order(tree)}
+    nodes = _ensembles(tree)
     distances = sorted({ds.attrs["input_distance"] for ds in nodes.values()})
     return nodes, distances
 
@@ -136,7 +142,8 @@ def decay(tree):
         for d in distances
     )
     caption = (
-        f"Nudge response (rms over patterns, median over {next(iter(nodes.values())).sizes['seed']} seeds) over the distance from the output, "
+        f"Nudge response (rms over patterns, median over {next(iter(nodes.values())).sizes['seed']} seeds) over the distance from the "
+        f"output, "
         f"before (dotted) and after training, and over training beyond a distance of 3. Before → after, in rad: {text}."
     )
     return figure, caption
@@ -168,15 +175,82 @@ def regions(tree):
     axes[1].legend(*axes[bool(groups[False]) * 1].get_legend_handles_labels(), fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
     letters(axes)
     text = {
-        kind: ", ".join(f"{100 * a:.0f} → {100 * b:.0f} % ({s}; {n} runs)" for (k, s), (a, b, n) in sorted(ends.items()) if k == kind) or "no run"
+        kind: ", ".join(f"{100 * a:.0f} → {100 * b:.0f} % ({s}; {n} runs)" for (k, s), (a, b, n) in sorted(ends.items()) if k == kind)
+        or "no run"
         for kind in groups
     }
     caption = (
         f"Affected region: free sites whose nudge response is at least {FRACTION:.0%} of the largest; the rest is marginal. Medians and "
-        f"quartiles over runs with inputs at distances {', '.join(map(str, distances))}. Before → after training, by shells in brackets: runs that "
+        f"quartiles over runs with inputs at distances {', '.join(map(str, distances))}. Before → after training, by shells in brackets: "
+        f"runs that "
         f"solve XOR {text[True]}; runs that do not {text[False]}."
     )
     return figure, caption
+
+
+def _quartiles(axis, x, values, **keywords):
+    """Median over seeds with quartiles; returns the median."""
+    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
+    axis.errorbar(x, middle, [[middle - low], [high - middle]], capsize=2, **keywords)
+    return middle
+
+
+def skips(tree):
+    """Success, and far nudge response before and after training, of lattices with and without skip couplings."""
+    ds = tree["skips"].to_dataset()
+    figure, axes = subplots(1, 3, height=2.5)
+    names, places = list(ds["network"].values), range(ds.sizes["placement"])
+    share = ds["far_response"] / ds["output_response"]
+    solved, kept = {}, {}
+    for p in places:
+        for k, name in enumerate(names):
+            kind, x, at = architecture(name), p + 0.15 * (k - (len(names) - 1) / 2), {"placement": p, "network": k}
+            color = {"color": COLORS[kind], "fmt": MARKERS[kind]}
+            solved[p, name] = success(axes[0], x, _solved(ds.isel(at)), label=label(name) if p == 0 else None, **color)
+            for axis, values in zip(axes[1:], (ds["far_response"], share)):
+                values = values.isel(at)
+                before = _quartiles(axis, x - 0.03, values[:, 0], mfc="w", **color)
+                after = _quartiles(axis, x + 0.03, values[:, -1], **color)
+                kept.setdefault((p, name), []).append((before, after))
+    text = [f"{s}×{s}, inputs\nat distance {d}" for s, d in zip(ds["lattice_size"].values, ds["input_distance"].values)]
+    for axis in axes:
+        axis.set_xticks(places, text)
+        axis.set_xlim(-0.5, len(places) - 0.5)
+    axes[0].set(ylabel="probability of solving XOR", ylim=(-0.03, 1.05))
+    axes[1].set(yscale="log", ylabel="far nudge response (rad)")
+    axes[2].set(yscale="log", ylabel="far / output response")
+    handles, texts = axes[0].get_legend_handles_labels()
+    handles += [Line2D([], [], color="k", ls="", marker="o", mfc=c) for c in ("w", "k")]
+    figure.legend(handles, [*texts, "before", "after training"], loc="outside lower center", ncol=len(handles), columnspacing=1.2)
+    letters(axes)
+    return figure, _skips_caption(ds, names, solved, kept)
+
+
+def _skips_caption(ds, names, solved, kept):
+    n, last = ds.sizes["seed"], ds.sizes["placement"] - 1
+    regular = next(name for name in names if architecture(name) == "skip")
+    lattices = []
+    for p, (size, d) in enumerate(zip(ds["lattice_size"].values, ds["input_distance"].values)):
+        each = [f"{label(name)} ({int(ds['n_couplings'][p, k])} couplings) {solved[p, name]}" for k, name in enumerate(names)]
+        lattices.append(f"{size}×{size} with inputs at distance {d}: {', '.join(each)}")
+    tests = []
+    for p, size in enumerate(ds["lattice_size"].values):
+        few, skip = (_solved(ds.isel(placement=p).sel(network=name)).sum() for name in (names[0], regular))
+        value = fisher_exact([[few, n - few], [skip, n - skip]]).pvalue
+        verdict = ("helps" if skip > few else "is worse") if value < 0.05 else "makes no significant difference"
+        tests.append(f"{verdict} on the {size}×{size} lattice (p = {value:.1g}, Fisher's exact test)")
+    rad, share = ("; ".join(f"{label(m)} {kept[last, m][k][0]:.2g} → {kept[last, m][k][1]:.2g}" for m in names) for k in (0, 1))
+    gain = kept[last, regular][1][1] / kept[last, names[0]][1][1]
+    strongest = max(names, key=lambda m: kept[last, m][1][1])
+    best = max(names, key=lambda m: int(solved[last, m].partition("/")[0]))
+    end = "which is also the one that solves XOR most often." if strongest == best else f"but {label(best)} solves XOR most often."
+    return (
+        f"(a) Seeds that solve XOR, with 95 % Wilson intervals; {'. '.join(lattices)}. Adding skips of {ds.attrs['skip_range']} to nearest "
+        f"neighbours {' and '.join(tests)}. (b) Nudge response (rms over patterns, β → 0, mean over sites at least {ds.attrs['far']} from "
+        f"the output, median and quartiles of {n} seeds) before (open) and after training; on the last lattice, in rad: {rad}. "
+        f"It falls as the output stops being pulled, so (c) shows it relative to that of the output: {share}. After training, skips "
+        f"transmit {gain:.1f} times the share that nearest neighbours alone do. The largest share is kept by {label(strongest)}, {end}"
+    )
 
 
 RESPONSES = {
@@ -184,4 +258,5 @@ RESPONSES = {
     "03_maps_failure": maps_failure,
     "03_decay": decay,
     "03_regions": regions,
+    "03_skips": skips,
 }

@@ -20,10 +20,12 @@ COLORS = {
     4: "#0072B2",
     "lcl": "#CC79A7",
     "conv": "#56B4E9",
+    "skip": "#882255",
+    "random": "#332288",
     "fast": "#0072B2",
     "gradient_flow": "#D55E00",
 }
-MARKERS = {"all_to_all": "s", "layered": "^", "lcl": "h", "conv": "X", 1: "o", 2: "v", 3: "D", 4: "P"}
+MARKERS = {"all_to_all": "s", "layered": "^", "lcl": "h", "conv": "X", "skip": "<", "random": ">", 1: "o", 2: "v", 3: "D", 4: "P"}
 #: Map of signed couplings; magnitudes have matplotlib's ``image.cmap``.
 DIVERGING = "RdBu_r"
 
@@ -53,9 +55,9 @@ def subplots(*shape, width=PAGE, height=2.4, **keywords):
 
 
 def architecture(name):
-    """Colour key of a network: "all_to_all", "layered", "lcl", "conv", or the number of shells within a lattice."""
+    """Colour key of a network: "all_to_all", "layered", "lcl", "conv", "skip", "random", or the number of shells within a lattice."""
     name = name.removeprefix("digits_")
-    for kind in ("all_to_all", "layered", "lcl", "conv"):
+    for kind in ("all_to_all", "layered", "lcl", "conv", "skip", "random"):
         if name.startswith(kind) and "shells" not in name:
             return kind
     return int(name.rpartition("shells")[2][0])
@@ -72,8 +74,12 @@ def label(name):
         channels = int(name.split("_")[1])
         text = f"{'local' if name.startswith('lcl') else 'shared'}, {channels} channel{'s' * (channels > 1)}"
         return text + {0: "", 1: ", SQ", 4: ", 4NSQ"}.get(kind if isinstance(kind, int) else 0, f", {kind} shells")
-    skips = name.partition("_skips")[2]
-    return f"{lattice_size(name)}×{lattice_size(name)}, {shells(kind)}" + f", {skips} skips" * bool(skips)
+    if kind == "skip":
+        return f"1 shell, skips of {name.removeprefix('skip')}"
+    if kind == "random":
+        return "1 shell, random skips"
+    size, skips = lattice_size(name), name.partition("_skips")[2]
+    return f"{size}×{size}, " * bool(size) + shells(kind) + f", {skips} skips" * bool(skips)
 
 
 def shells(n):
@@ -111,6 +117,14 @@ def wilson(successes, n, z=1.96):
     middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     low, high = (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
     return min(low, p), max(high, p)  # they meet p at 0 and n, but for rounding
+
+
+def success(axis, x, solved, **keywords):
+    """A point with its 95 % Wilson interval for the share of runs that solved the task; returns text "k/n"."""
+    k, n = int(np.sum(solved)), np.size(solved)
+    low, high = wilson(k, n)
+    axis.errorbar(x, k / n, [[k / n - low], [high - k / n]], **{"fmt": "o", "capsize": 2, **keywords})
+    return f"{k}/{n}"
 
 
 def heatmap(axis, table, **keywords):

@@ -2,9 +2,20 @@
 
 from .common import Study
 from .equilibrium import dynamics, equilibria, gradient_errors, group_states, sample_networks
+from .guidelines import (
+    copied,
+    density,
+    earlier,
+    initial_state_success,
+    precision_success,
+    reach,
+    relaxation_times,
+    trained_reach,
+    untrained_lattices,
+)
 from .iris import best_settings, iris_ensembles, iris_networks, iris_skips, tune_iris
 from .mnist import IMAGES, chosen, image_ensembles, image_networks, tune_images, tuned_as
-from .xor import by_distance, compare_solvers, response_ensembles, response_size, success_map, xor_ensembles, xor_networks
+from .xor import by_distance, compare_solvers, response_ensembles, response_size, skip_training, success_map, xor_ensembles, xor_networks
 
 __all__ = [
     "IMAGES",
@@ -13,22 +24,32 @@ __all__ = [
     "by_distance",
     "chosen",
     "compare_solvers",
+    "copied",
+    "density",
     "dynamics",
+    "earlier",
     "equilibria",
     "gradient_errors",
     "group_states",
     "image_ensembles",
     "image_networks",
+    "initial_state_success",
     "iris_ensembles",
     "iris_networks",
     "iris_skips",
+    "precision_success",
+    "reach",
+    "relaxation_times",
     "response_ensembles",
     "response_size",
     "sample_networks",
+    "skip_training",
     "success_map",
+    "trained_reach",
     "tune_images",
     "tune_iris",
     "tuned_as",
+    "untrained_lattices",
     "xor_ensembles",
     "xor_networks",
 ]

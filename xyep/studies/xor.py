@@ -98,3 +98,56 @@ def by_distance(values, ds):
     """Mean over the free sites at each distance from the output, along a new dimension ``output_distance``."""
     free = values.isel(site=np.flatnonzero(ds["role"].values != "input"))
     return free.groupby("output_distance").mean()
+
+
+def skip_networks(size, distance, shells, skip_range, seed=0):
+    """XOR lattices with couplings out to several shells, and nearest-neighbour ones with longer couplings, more than nearest ones, added.
+
+    "skip3": also between sites 3 (`skip_range`) apart along rows and columns; "random": as many more between random pairs drawn by `seed`.
+    """
+    networks = {f"shells{s}": xor_lattice(size, s, distance) for s in shells}
+    skips = xor_lattice(size, 1, distance, skip_range=skip_range)
+    more = skips.n_couplings - xor_lattice(size, 1, distance).n_couplings
+    return networks | {f"skip{skip_range}": skips, "random": xor_lattice(size, 1, distance, skips=more, skip_seed=seed)}
+
+
+FAR = 3  # lattice constants from the output, from where on a site is far
+
+
+def skip_training(placements, shells, skip_range, training, seeds, **keywords):
+    """XOR on `skip_networks`: what is solved, and the far nudge response before and after training.
+
+    placements : (size, distance of the inputs) of each lattice. Random couplings are drawn anew for each seed.
+
+    Returns a Dataset over (placement, network, seed) and, for responses, snapshot (0, epochs): rms over the patterns in the limit β → 0,
+    averaged over the free sites at least `FAR` from the output (`far_response`), and at the output itself (`output_response`), both in rad.
+    """
+    shots = (0, training.epochs)
+    training = make_training(training, snapshots=shots, responses=("nudge_response",), response_beta=0.0, probe_samples=4)
+    cases = {}
+    for size, d in placements:
+        for seed in range(seeds):
+            for name, net in skip_networks(size, d, shells, skip_range, seed).items():
+                cases[f"{name}_{size}_{d}_{seed}"] = Case(net, load_task("xor"), training, (seed,))
+    tree = train_ensemble(cases, title="skips", **keywords)
+    names = list(skip_networks(*placements[0], shells, skip_range))
+    shape = (len(placements), len(names), seeds)
+    solved, couplings, far, output = np.empty(shape), np.empty(shape[:2], int), *np.empty((2, *shape, len(shots)))
+    for p, n, seed in np.ndindex(shape):
+        case = "_".join(map(str, (names[n], *placements[p], seed)))
+        net, response = cases[case].net, response_size(tree[case].to_dataset()).values[0]
+        is_far = (net.distance_from("output") >= FAR) & (net.role == "hidden")
+        solved[p, n, seed], couplings[p, n] = tree[case]["test_solved"].item(), net.n_couplings
+        far[p, n, seed], output[p, n, seed] = response[:, is_far].mean(axis=1), response[:, net.outputs[0]]
+    dims, rad = ("placement", "network", "seed"), {"units": "rad"}
+    lattices = {name: ("placement", [p[k] for p in placements]) for k, name in enumerate(("lattice_size", "input_distance"))}
+    return xr.Dataset(
+        {
+            "test_solved": (dims, solved),
+            "far_response": ((*dims, "snapshot"), far, rad),
+            "output_response": ((*dims, "snapshot"), output, rad),
+            "n_couplings": (dims[:2], couplings),
+        },
+        {"network": names, "seed": np.arange(seeds), "snapshot": list(shots)} | lattices,
+        {"skip_range": skip_range, "far": FAR, "training": training.describe()},
+    )

@@ -1,0 +1,150 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 6. What to build
+#
+# A machine of coupled phases costs couplings, wire, time to settle and precision of its readings. This notebook asks what each of them
+# buys. It takes accuracies and responses from notebooks 05 and 03 at the same profile, adds measurements on untrained lattices and on
+# XOR, and ends with a table of recommendations. Each number there is computed from the data that this notebook stores.
+
+# %% tags=["parameters"]
+profile = "paper"  # smoke, quick or paper: where results and figures go
+workers = None  # runs at a time; None for one a core. Results do not depend on it
+scheduler = None  # "threads", "processes" (default) or the address of a dask.distributed scheduler
+sizes = [7, 11, 15, 21]  # of untrained square lattices
+shells = [1, 2, 3, 4]
+skip_range = 3
+reach_seeds = 20
+time_seeds = 16
+state_shells = [1, 2, 4]  # of the lattices trained with several numbers of initial states
+state_counts = [1, 2, 5, 10]  # M
+state_seeds = 30
+state_epochs = 500
+betas = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0]
+tolerances = [1e-1, 1e-2, 1e-4]  # torques at which a relaxation is stopped, in units of the couplings
+phase_errors = [0.03, 0.1]  # of the readout, in rad
+beta_seeds = 20
+beta_epochs = 300
+
+# %%
+from IPython.display import Markdown
+
+import xyep
+from xyep import figures, studies
+from xyep.training import make_training
+
+notebook = "06_guidelines"
+parameters = {
+    "sizes": sizes,
+    "shells": shells,
+    "skip_range": skip_range,
+    "reach_seeds": reach_seeds,
+    "time_seeds": time_seeds,
+    "state_shells": state_shells,
+    "state_counts": state_counts,
+    "state_seeds": state_seeds,
+    "state_epochs": state_epochs,
+    "betas": betas,
+    "tolerances": tolerances,
+    "phase_errors": phase_errors,
+    "beta_seeds": beta_seeds,
+    "beta_epochs": beta_epochs,
+}
+study = studies.Study(notebook, profile, parameters, workers, scheduler)
+images, responses = "05_mnist_stacked_lattices", "03_xor_lattice_responses"
+image_tree, response_tree = studies.earlier(images, profile), studies.earlier(responses, profile)
+
+# %% [markdown]
+# ## 6.1 Couplings and wire
+#
+# Test errors of notebook 05 over what its networks are made of. A network is on the *front* if no other is both smaller and better.
+
+# %%
+study(studies.copied, studies.density(image_tree).to_dict(), images, node="density")
+
+# %% [markdown]
+# ## 6.2 How far an untrained lattice carries the nudging
+#
+# Lattices with random couplings and biases, the output in the middle, the inputs at the ends of its row. In linear response (β → 0) the
+# nudge response is taken at every site. The mean of ln|response| over the sites at each distance is fitted with a straight line, from
+# distance 1 to half the lattice, for each seed; its slope is −1/ξ. Decay lengths below are the inverse of the mean rate over seeds, with
+# the standard error; where the response levels off, as random skips may make it, ξ only tells that it does. Beside lattices of several
+# shells there are nearest-neighbour lattices with skip couplings, along rows and columns or random. The same fit is made before and after
+# the training of notebook 03, from which the success of XOR with skip couplings is taken too.
+
+# %%
+study(studies.reach, studies.untrained_lattices(sizes, shells, skip_range, reach_seeds), node="reach")
+study(studies.copied, studies.trained_reach(response_tree).to_dict(), responses, node="trained_reach")
+study(studies.copied, response_tree["skips"].to_dataset().to_dict(), responses, node="skips")
+
+# %% [markdown]
+# ## 6.3 How long it takes to settle
+#
+# The same lattices, relaxed from random states until no torque is above 10⁻³: sweeps of `fast`, what a simulation pays, and time of the
+# gradient flow, what a machine pays, in units of the inverse coupling.
+
+# %%
+study(studies.relaxation_times, studies.untrained_lattices(sizes, shells, skip_range, time_seeds), node="relaxation")
+
+# %% [markdown]
+# ## 6.4 How many initial states
+#
+# Training averages each update over M random initial states of every pattern. The answer must not depend on the initial state, and
+# training can only remove a dependence that it sees. All runs have the same number of epochs; an epoch costs 4M free and 8M nudged
+# relaxations.
+
+# %%
+networks = {s: xyep.xor_lattice(5, s, 2) for s in state_shells}
+training = make_training(epochs=state_epochs, record_every=max(1, state_epochs // 20))
+study.train(studies.initial_state_success, networks, state_counts, training, state_seeds, node="initial_states")
+
+# %% [markdown]
+# ## 6.5 How strongly to nudge, at what precision
+#
+# One expects that a small β drowns in what the machine lacks in precision, and that a large β is no derivative any more. Two kinds of
+# imprecision are tried on one lattice, each with the centred (β against −β) and the one-sided estimator (β against 0):
+#
+# * *relaxation stopped early*, as soon as no torque is above a tolerance, in training and in the test;
+# * *noise of the readout*: each phase is read with an independent error. To first order, each entry of the gradient then carries noise
+#   of standard deviation σ√(2/N)/(β₁ − β₂), with N relaxations an update, which is added to it.
+
+# %%
+training = make_training(epochs=beta_epochs, record_every=beta_epochs)
+study.train(studies.precision_success, xyep.xor_lattice(5, 4, 2), betas, tolerances, phase_errors, training, beta_seeds)
+tree = study.finish()
+
+# %% [markdown]
+# ## 6.6 What came out
+
+# %%
+figures.show(notebook, "06_density", tree, profile)
+
+# %%
+figures.show(notebook, "06_reach", tree, profile)
+
+# %%
+figures.show(notebook, "06_relaxation", tree, profile)
+
+# %%
+figures.show(notebook, "06_initial_states", tree, profile)
+
+# %%
+figures.show(notebook, "06_precision", tree, profile)
+
+# %% [markdown]
+# ## 6.7 Recommendations
+#
+# What the measurements say, and where each rests. They hold for the networks and tasks measured.
+
+# %%
+Markdown(figures.guidelines.recommendations(tree))
