@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter
 from scipy.stats import fisher_exact
 
 from ..responses import affected
@@ -219,6 +220,8 @@ def skips(tree):
     axes[0].set(ylabel="probability of solving XOR", ylim=(-0.03, 1.05))
     axes[1].set(yscale="log", ylabel="far nudge response (rad)")
     axes[2].set(yscale="log", ylabel="far / output response")
+    for axis in axes[1:]:
+        axis.yaxis.set_minor_formatter(NullFormatter())
     handles, texts = axes[0].get_legend_handles_labels()
     handles += [Line2D([], [], color="k", ls="", marker="o", mfc=c) for c in ("w", "k")]
     figure.legend(handles, [*texts, "before", "after training"], loc="outside lower center", ncol=len(handles), columnspacing=1.2)
