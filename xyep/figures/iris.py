@@ -105,9 +105,12 @@ def over_size(tree):
     first, last = (next(iter(edges.values()))[k] for k in (0, -1))
     caption = (
         f"Iris over the size of the network, after {nodes[first].attrs['training']['epochs']} epochs: (a–c) accuracy on test flowers "
-        f"(markers: means and standard errors of {_trained(nodes[first])[1]} runs over folds and seeds) and on training flowers (dotted); the "
-        f"grey line is guessing. (d–f) Share of trained runs, with a test accuracy of at least {TRAINED:.0%}, and 95 % Wilson intervals. From "
-        f"the worst to the best size and kind, dense networks answer {spread[0]} of test flowers right, lattices with inputs beside outputs "
+        f"(markers: means and standard errors of {_trained(nodes[first])[1]} runs over folds and seeds) and on training flowers "
+        f"(dotted); the "
+        f"grey line is guessing. (d–f) Share of trained runs, with a test accuracy of at least {TRAINED:.0%}, and 95 % Wilson "
+        f"intervals. From "
+        f"the worst to the best size and kind, dense networks answer {spread[0]} of test flowers right, lattices with inputs beside "
+        f"outputs "
         f"{spread[1]}. With inputs and outputs on opposite edges, test accuracy goes from {_square(first)} to {_square(last)} sites as "
         f"follows: {'; '.join(fall)}. There at least half of the runs are trained: {'; '.join(reach)}."
     )
@@ -153,11 +156,14 @@ def over_couplings(tree):
     deficit = -difference.mean()
     verdict = "at least as many" if deficit <= 0 else f"fewer, {'but' if deficit <= error else 'and not'} within one standard error"
     caption = (
-        f"Test error on Iris over the number of couplings, means and standard errors of {len(difference)} runs over folds and seeds; filled "
-        f"markers: dense networks, and lattices with inputs beside outputs; open ones: lattices with inputs and outputs on opposite edges. The "
+        f"Test error on Iris over the number of couplings, means and standard errors of {len(difference)} runs over folds and seeds; "
+        f"filled "
+        f"markers: dense networks, and lattices with inputs beside outputs; open ones: lattices with inputs and outputs on opposite "
+        f"edges. The "
         f"best lattice on validation flowers, {_long(best)}, {nodes[best].attrs['n_couplings']} couplings, answers {_text(nodes[best])} of "
         f"test flowers right; the best all-to-all network, {label(best_dense)}, {nodes[best_dense].attrs['n_couplings']} couplings, "
-        f"{_text(nodes[best_dense])}. The difference, run by run on the same folds, is {difference.mean():+.1f} ± {error:.1f} points: the lattice "
+        f"{_text(nodes[best_dense])}. The difference, run by run on the same folds, is {difference.mean():+.1f} ± {error:.1f} points: "
+        f"the lattice "
         f"answers {verdict}."
     )
     return figure, caption
@@ -169,7 +175,7 @@ def sweeps(tree):
     groups = _groups(nodes)
     figure, axes = subplots(1, 3, sharex=True, sharey=True, height=2.5)
     for axis, (title, kinds) in zip(axes, groups.items()):
-        for kind, names in kinds.items():
+        for names in kinds.values():
             for shot, style in enumerate(({"ls": ":", "mfc": "white", "label": None}, {})):
                 _over_sites(axis, nodes, names, lambda ds, shot=shot: _quartiles(ds["free_sweeps"][:, shot]), **style)
         axis.set(title=title, yscale="log")
@@ -187,7 +193,8 @@ def sweeps(tree):
             grown.append(f"{_kind(kind)} ({sites}) {first[0]:.0f} → {last[0]:.0f} before and {first[1]:.0f} → {last[1]:.0f} after training")
         text.append(f"{title}: {'; '.join(grown)}")
     caption = (
-        "Sweeps from a random initial state to the free equilibrium (residual below 1e-6), before (open markers) and after training (filled), "
+        "Sweeps from a random initial state to the free equilibrium (residual below 1e-6), before (open markers) and after training "
+        "(filled), "
         f"medians and quartiles over runs of each run's mean over test flowers. From the smallest to the largest network they change so. "
         f"{'. '.join(t[0].upper() + t[1:] for t in text)}."
     )
@@ -229,9 +236,11 @@ def skips(tree):
     best = max(long, key=lambda n: _percent(nodes[n])[0])
     gain = _percent(nodes[best])[0] - _percent(bare)[0]
     caption = (
-        f"The {size}×{size} lattice with inputs and outputs on opposite edges, over the number of couplings added to those between nearest neighbours: "
+        f"The {size}×{size} lattice with inputs and outputs on opposite edges, over the number of couplings added to those between "
+        f"nearest neighbours: "
         f"(a) test accuracy, means and standard errors of {bare.sizes['seed']} runs, (b) share of runs with at least {TRAINED:.0%}, 95 % "
-        f"Wilson intervals. Nearest neighbours alone: {_text(bare)}. Random skips between any two sites, drawn anew in each run: {rows}. Further "
+        f"Wilson intervals. Nearest neighbours alone: {_text(bare)}. Random skips between any two sites, drawn anew in each run: "
+        f"{rows}. Further "
         f"shells: {more}. Long couplings change the accuracy by up to {gain:+.1f} points."
     )
     return figure, caption

@@ -59,8 +59,10 @@ def curves(tree):
     train, validation = nodes[one]["accuracy"].isel(epoch=-1), nodes[one]["validation_accuracy"].isel(epoch=-1)
     caption = (
         f"Share of validation images answered wrongly over training on {first.attrs['task']}, means and ranges of {first.sizes['seed']} "
-        f"seeds: (a) locally connected hidden lattices with free couplings and 1 or more channels, (b) one channel with couplings within the "
-        f"hidden lattice, (c) shared couplings, and dense layers with as many hidden sites and with as many couplings as one channel. In the "
+        f"seeds: (a) locally connected hidden lattices with free couplings and 1 or more channels, (b) one channel with couplings "
+        f"within the "
+        f"hidden lattice, (c) shared couplings, and dense layers with as many hidden sites and with as many couplings as one channel. "
+        f"In the "
         f"last epoch {label(one)} answers {_percent(train)} of training images right while it learns them, and {_percent(validation)} of "
         f"validation images after it."
     )
@@ -92,7 +94,8 @@ def over_couplings(tree):
     dense = {n: ds for n, ds in nodes.items() if n.startswith("layered")}
     best, best_dense = (max(g, key=lambda n: float(g[n]["validation_accuracy"][:, -1].mean())) for g in (local, dense))
     text = [
-        f"{label(n)} {_percent(nodes[n]['test_accuracy'])} ({nodes[n].attrs['n_couplings']:,} couplings, {nodes[n].attrs['n_parameters']:,} "
+        f"{label(n)} {_percent(nodes[n]['test_accuracy'])} ({nodes[n].attrs['n_couplings']:,} couplings, "
+        f"{nodes[n].attrs['n_parameters']:,} "
         f"free, {float(nodes[n]['seconds'].median()):.0f} s)"
         for n in nodes
     ]
@@ -108,7 +111,8 @@ def over_couplings(tree):
         f"{next(iter(nodes.values())).sizes['seed']} seeds. Test accuracies, couplings, and median time of "
         f"a run on one core: {'; '.join(text)}. The best local network on validation images, {label(best)}, has "
         f"{ratio:.2f} times the couplings of the best dense one, {label(best_dense)}, and answers "
-        f"{100 * float(local[best]['test_accuracy'].mean() - dense[best_dense]['test_accuracy'].mean()):+.2f} points more test images right.{saving}"
+        f"{100 * float(local[best]['test_accuracy'].mean() - dense[best_dense]['test_accuracy'].mean()):+.2f} points more test images "
+        f"right.{saving}"
     )
     return figure, caption
 
@@ -150,7 +154,8 @@ def maps(tree):
         share[n] = affected(size, FRACTION).mean("site").mean("seed").values
     text = "; ".join(f"{label(n)} {100 * s[0]:.0f} % → {100 * s[-1]:.0f} %" for n, s in share.items())
     caption = (
-        f"The hidden lattice of {label(name)} ({side}×{side} sites) at several epochs: (a) rms of the couplings of each site to its window of inputs, "
+        f"The hidden lattice of {label(name)} ({side}×{side} sites) at several epochs: (a) rms of the couplings of each site to its "
+        f"window of inputs, "
         f"(b) rms nudge response, (c) rms change of the phase between training images. "
         f"Share of hidden sites in the affected region (nudge response at least {FRACTION:.0%} of the largest), before → "
         f"after training, means of {nodes[name].sizes['seed']} seeds: {text}."
@@ -190,8 +195,10 @@ def digits(tree):
     most = max(gain, key=gain.get)
     caption = (
         f"(a) 8×8 digits, test images by other writers, last epoch, each of {runs} seeds, mean and standard deviation. Test accuracies: "
-        f"{text}. (b) Validation error after {task['epochs']} epochs on {task['task']}, and on the digits, with every combination of nudging strength, "
-        f"learning rate and decay that was tried. The chosen settings gain most over the median ones for {label(most)}, {gain[most]:.1f} points."
+        f"{text}. (b) Validation error after {task['epochs']} epochs on {task['task']}, and on the digits, with every combination of "
+        f"nudging strength, "
+        f"learning rate and decay that was tried. The chosen settings gain most over the median ones for {label(most)}, "
+        f"{gain[most]:.1f} points."
     )
     return figure, caption
 

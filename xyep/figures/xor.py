@@ -149,7 +149,8 @@ def solver_comparison(tree):
     p = [fisher_exact([[a, n - a], [b, n - b]]).pvalue for a, b in zip(counts[::2], counts[1::2])]
     finding += f"; the smallest p of Fisher's exact test is {min(p):.2g}, for {label(names[int(np.argmin(p))])}."
     caption = (
-        f"XOR trained for {ds.attrs['fast']['epochs']} epochs with the fast relaxation and with the gradient flow as the dynamics, with 95 % "
+        f"XOR trained for {ds.attrs['fast']['epochs']} epochs with the fast relaxation and with the gradient flow as the dynamics, with "
+        f"95 % "
         f"Wilson intervals. Seeds of {n} that solve it, with either: {pairs}. {finding}"
     )
     return figure, caption

@@ -42,7 +42,7 @@ def copied(values, source):
 
 def density(tree):
     """Test errors of the networks of notebook 05, with what they are made of."""
-    nodes = dict(sorted(tree.items()))
+    nodes = {n: node for n, node in sorted(tree.items()) if "wire_length" in node.attrs and not n.startswith("digits")}
     error = 100 * (1 - np.array([node["test_accuracy"].values for node in nodes.values()]))
     sizes = {k: ("network", [n.attrs[k] for n in nodes.values()]) for k in ("n_couplings", "n_parameters", "hidden_sites", "wire_length")}
     sizes["wire_length"] = (*sizes["wire_length"], {"units": "input spacings"})
