@@ -147,4 +147,4 @@ figures.show(notebook, "06_precision", tree, profile)
 # What the measurements say, and where each rests. They hold for the networks and tasks measured.
 
 # %%
-Markdown(figures.guidelines.recommendations(tree))
+Markdown(figures.recommendations(tree))

@@ -15,6 +15,7 @@ from .equilibrium import EQUILIBRIUM
 from .guidelines import GUIDELINES
 from .iris import IRIS
 from .mnist import IMAGES
+from .recommendations import recommendations as recommendations
 from .responses import RESPONSES
 from .style import RC, save
 from .xor import XOR

@@ -1,36 +1,21 @@
-"""Figures of notebook 06: what a machine costs and what it buys, and recommendations computed from it."""
+"""Figures of notebook 06: what a machine costs and what it buys."""
 
 import numpy as np
 from matplotlib import colormaps, rcParams
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLocator, StrMethodFormatter
-from scipy.stats import fisher_exact
 
+from .measures import count, differ, solves
 from .style import COLORS, MARKERS, architecture, in_order, label, letters, plain, shells, subplots, success
 
-SOLVED = 0.95
 STYLES = ("-", "--", ":", "-.")
 
 
-def _solved(ds, **at):
-    """Whether each run at these coordinates solved XOR, as a flat array."""
-    return ds["test_solved"].sel(at).values.ravel() >= SOLVED
-
-
-def _count(solved):
-    return f"{int(solved.sum())}/{solved.size}"
-
-
-def _differ(a, b):
-    """Whether two success shares differ at p < 0.05, Fisher's exact test."""
-    return fisher_exact([[a.sum(), (~a).sum()], [b.sum(), (~b).sum()]]).pvalue < 0.05
-
-
-def _either(condition, yes, no):
+def either(condition, yes, no):
     return yes if condition else no
 
 
-def _and(words):
+def in_words(words):
     words = list(words)
     return " and ".join(filter(None, ["; ".join(words[:-1]), words[-1]]))
 
@@ -49,7 +34,7 @@ def _front(size, error):
     return kept
 
 
-def _made_of(tree):
+def made_of(tree):
     """Dataset of `density`, and numbers by network: mean error in %, couplings, wire, hidden sites."""
     ds = tree["density"].to_dataset()
     names = in_order(ds["network"].values)
@@ -57,7 +42,7 @@ def _made_of(tree):
     return ds, {"error": {n: float(ds["test_error"].sel(network=n).mean()) for n in names}} | by
 
 
-def _rivals(by):
+def rivals(by):
     """The local network of one channel, and the dense ones closest to it in hidden sites and in couplings."""
     local = next(n for n in by["error"] if n.startswith("lcl_1") and "shells" not in n)
     dense = [n for n in by["error"] if n.startswith("layered")]
@@ -66,7 +51,7 @@ def _rivals(by):
 
 def density(tree):
     """Test error over the number of couplings and over their total length, with the fronts."""
-    ds, by = _made_of(tree)
+    ds, by = made_of(tree)
     figure, axes = subplots(1, 2, sharey=True, height=2.9)
     fronts = []
     for axis, size, text in zip(axes, ("n_couplings", "wire_length"), ("couplings", "total length of couplings (input spacings)")):
@@ -84,15 +69,15 @@ def density(tree):
     axes[0].set_ylabel("test error (%)")
     _number(axes, by)
     letters(axes)
-    local, sites, same = _rivals(by)
+    local, sites, same = rivals(by)
     ratio = {k: by[k][sites] / by[k][local] for k in ("n_couplings", "wire_length")}
-    over = [_and(map(label, front)) for front in fronts]
-    alike = _either(by["hidden_sites"][sites] == by["hidden_sites"][local], "as", "about as")
+    over = [in_words(map(label, front)) for front in fronts]
+    alike = either(by["hidden_sites"][sites] == by["hidden_sites"][local], "as", "about as")
     caption = (
         f"Test error on {ds.attrs['task']} (means and standard deviations of {ds.sizes['seed']} seeds, from {ds.attrs['source']}) over (a) "
         f"the number of couplings and (b) their total length; small numbers are channels or hidden sites. Filled: on the front (line), no "
         f"network that is as small being better on the average; these are {over[0]} over couplings, and "
-        f"{_either(over[0] == over[1], 'the same', over[1])} over length. {label(local)} errs on {by['error'][local]:.2f} %; the dense "
+        f"{either(over[0] == over[1], 'the same', over[1])} over length. {label(local)} errs on {by['error'][local]:.2f} %; the dense "
         f"network with {alike} many hidden sites, {label(sites)}, on {by['error'][sites]:.2f} % with {ratio['n_couplings']:.1f} times the "
         f"couplings and {ratio['wire_length']:.1f} times the wire; the one with about as many couplings, {label(same)}, on "
         f"{by['error'][same]:.2f} % with {by['wire_length'][same] / by['wire_length'][local]:.1f} times the wire."
@@ -124,20 +109,20 @@ def _length(rates):
     return (1 / mean, error / mean**2) if mean > 0 else (np.inf, np.nan)
 
 
-def _lengths(tree):
+def decay_lengths(tree):
     """{(network, size): (ξ, standard error)} of the untrained lattices."""
     rate = tree["reach"]["decay_rate"]
     return {(n, int(s)): _length(rate.sel(network=n, lattice_size=s)) for n in rate["network"].values for s in rate["lattice_size"].values}
 
 
-def _trained(tree):
+def trained_lengths(tree):
     """{(distance of the inputs, shells, "before" or "after"): (ξ, standard error)} of notebook 03."""
     rate = tree["trained_reach"]["decay_rate"]
     axes = [rate[d].values.tolist() for d in ("input_distance", "shells", "when")]
     return {(d, s, w): _length(rate.sel(input_distance=d, shells=s, when=w)) for d in axes[0] for s in axes[1] for w in axes[2]}
 
 
-def _ends(tree):
+def end_networks(tree):
     """Lattices of the fewest and the most shells, of skips along the axes, and of random ones."""
     names = list(tree["reach"]["network"].values)
     number = [n for n in names if isinstance(architecture(n), int)]
@@ -146,7 +131,7 @@ def _ends(tree):
 
 def reach(tree):
     """Nudge response over distance, and its decay length over lattice size and through training."""
-    ds, xi, trained = tree["reach"].to_dataset(), _lengths(tree), _trained(tree)
+    ds, xi, trained = tree["reach"].to_dataset(), decay_lengths(tree), trained_lengths(tree)
     names, sizes = list(ds["network"].values), ds["lattice_size"].values.tolist()
     distances, kinds = (tree["trained_reach"][k].values.tolist() for k in ("input_distance", "shells"))
     figure, axes = subplots(1, 3, height=2.7)
@@ -178,7 +163,7 @@ def reach(tree):
     axes[2].legend(handles=lines, fontsize=6, loc="best")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncol=len(names))
     letters(axes)
-    few, many, skip, random = _ends(tree)
+    few, many, skip, random = end_networks(tree)
     far = ds["log_response"].sel(lattice_size=sizes[-1]).mean("seed")
     left = {n: float(np.exp(far.sel(network=n, distance=sizes[-1] // 2) - far.sel(network=n, distance=0))) for n in names}
     text = "; ".join(f"{label(n)} {xi[n, sizes[-1]][0]:.2f} ± {xi[n, sizes[-1]][1]:.2f}" for n in names)
@@ -203,7 +188,7 @@ def reach(tree):
 # --- time
 
 
-def _powers(tree, name):
+def growth_powers(tree, name):
     """{network: power of the edge with which the median over seeds grows}."""
     values = tree["relaxation"][name].median("seed")
     edge = np.log(values["lattice_size"].values)
@@ -227,10 +212,10 @@ def relaxation(tree):
     axes[1].set_ylabel("time of the gradient flow (1/coupling)")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
     letters(axes)
-    powers = {q: _powers(tree, q) for q in ("sweeps", "time")}
+    powers = {q: growth_powers(tree, q) for q in ("sweeps", "time")}
     text = {q: "; ".join(f"{label(n)} {p:.2f}" for n, p in found.items()) for q, found in powers.items()}
     big = {q: ds[q].sel(lattice_size=sizes[-1]).median("seed") for q in powers}
-    ends = _ends(tree)[:2]
+    ends = end_networks(tree)[:2]
     pairs = {q: " and ".join(f"{float(big[q].sel(network=n)):.0f} with {label(n)}" for n in ends) for q in big}
     caption = (
         f"(a) Sweeps of the fast relaxation and (b) time of the gradient flow from a random state until no torque is above "
@@ -244,14 +229,14 @@ def relaxation(tree):
 # --- initial states
 
 
-def _epoch_cost(ds):
+def epoch_cost(ds):
     """Sweeps an epoch, all relaxations of the 4 patterns × M initial states together."""
     return 4 * ds["initial_states"] * ds["sweeps"].mean("seed")
 
 
-def _enough(ds):
+def enough_states(ds):
     """Successes over all lattices for each M, and the smallest M with at least nine tenths of the most."""
-    runs = {int(m): _solved(ds, initial_states=m) for m in ds["initial_states"].values}
+    runs = {int(m): solves(ds, initial_states=m) for m in ds["initial_states"].values}
     most = max(run.sum() for run in runs.values())
     return runs, next(m for m, run in runs.items() if run.sum() >= 0.9 * most)
 
@@ -260,16 +245,16 @@ def initial_states(tree):
     """Success over the number of initial states, and over what an epoch costs."""
     ds = tree["initial_states"].to_dataset()
     numbers, kinds = ds["initial_states"].values, ds["shells"].values.tolist()
-    cost, found = _epoch_cost(ds), {}
+    cost, found = epoch_cost(ds), {}
     figure, axes = subplots(1, 2, sharey=True, height=2.5)
     for k, kind in enumerate(kinds):
-        runs = [_solved(ds, shells=kind, initial_states=m) for m in numbers]
+        runs = [solves(ds, shells=kind, initial_states=m) for m in numbers]
         x = numbers * 1.03 ** (k - (len(kinds) - 1) / 2)
         for axis, places in zip(axes, (x, cost.sel(shells=kind).values)):
             axis.plot(places, [r.mean() for r in runs], color=COLORS[kind], lw=0.8, zorder=0)
             for place, run in zip(places, runs):
                 success(axis, place, run, color=COLORS[kind], fmt=MARKERS[kind], label=shells(kind) if run is runs[0] else None)
-        found[kind] = [_count(r) for r in runs]
+        found[kind] = [count(r) for r in runs]
     axes[0].set(xscale="log", xlabel="initial states M", ylabel="probability of solving XOR", ylim=(-0.03, 1.05))
     axes[0].xaxis.set(major_locator=FixedLocator(numbers), major_formatter=StrMethodFormatter("{x:g}"), minor_locator=NullLocator())
     axes[1].set(xscale="log", xlabel="sweeps an epoch")
@@ -277,17 +262,17 @@ def initial_states(tree):
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
     letters(axes)
     text = "; ".join(f"{shells(k)} {', '.join(counts)}" for k, counts in found.items())
-    runs, enough = _enough(ds)
-    pooled = ", ".join(_count(r) for r in runs.values())
-    differ = _either(_differ(runs[int(numbers[0])], runs[enough]), "differs", "does not differ")
+    runs, enough = enough_states(ds)
+    pooled = ", ".join(count(r) for r in runs.values())
+    verdict = either(differ(runs[int(numbers[0])], runs[enough]), "differs", "does not differ")
     lattice = label(ds.attrs["network"]).partition(",")[0]
     many = float((cost.isel(initial_states=-1) / cost.isel(initial_states=0)).mean())
     caption = (
         f"Seeds that solve XOR on the {lattice} lattice with inputs at distance {ds.attrs['input_distance']:g} after "
         f"{ds.attrs['training']['epochs']} epochs, with 95 % Wilson intervals, over (a) the number M of initial states and (b) the sweeps "
         f"that an epoch takes. For M = {', '.join(map(str, numbers))}: {text}; together {pooled}. M = {enough} is the smallest with at "
-        f"least nine tenths of the most successes, and {differ} significantly from M = {numbers[0]} (p "
-        f"{_either(differ == 'differs', '<', '≥')} 0.05). An epoch with M = {numbers[-1]} costs {many:.1f} times one with M = {numbers[0]}."
+        f"least nine tenths of the most successes, and {verdict} significantly from M = {numbers[0]} (p "
+        f"{either(verdict == 'differs', '<', '≥')} 0.05). An epoch with M = {numbers[-1]} costs {many:.1f} times one with M = {numbers[0]}."
     )
     return figure, caption
 
@@ -301,20 +286,20 @@ PRECISION = {
 ESTIMATOR = {"centered": "centred", "one_sided": "one-sided"}
 
 
-def _pooled(tree, estimator, beta):
+def pooled_runs(tree, estimator, beta):
     """Runs at this β over all precisions of both kinds."""
-    return np.concatenate([_solved(tree[node], estimator=estimator, beta=beta) for node in PRECISION])
+    return np.concatenate([solves(tree[node], estimator=estimator, beta=beta) for node in PRECISION])
 
 
-def _best_beta(tree, estimator):
+def best_beta(tree, estimator):
     """β with the most successes over all precisions, the smallest of equal ones."""
     betas = tree["stopped_early"]["beta"].values
-    return float(max(betas, key=lambda b: (_pooled(tree, estimator, b).sum(), -b)))
+    return float(max(betas, key=lambda b: (pooled_runs(tree, estimator, b).sum(), -b)))
 
 
 def _good_betas(ds, **at):
     """Range of β at which at least half of the seeds succeed, as text."""
-    good = [b for b in ds["beta"].values if _solved(ds, beta=b, **at).mean() >= 0.5]
+    good = [b for b in ds["beta"].values if solves(ds, beta=b, **at).mean() >= 0.5]
     return f"{good[0]:g}–{good[-1]:g}" if len(good) > 1 else f"{good[0]:g}" if good else "none"
 
 
@@ -329,7 +314,7 @@ def precision(tree):
             for k, value in enumerate(values):
                 color = colormaps[rcParams["image.cmap"]](0.1 + 0.7 * k / max(len(values) - 1, 1))
                 x = ds["beta"].values * 1.06 ** (k - (len(values) - 1) / 2)
-                runs = [_solved(ds, estimator=estimator, beta=b, **{dim: value}) for b in ds["beta"].values]
+                runs = [solves(ds, estimator=estimator, beta=b, **{dim: value}) for b in ds["beta"].values]
                 axis.plot(x, [r.mean() for r in runs], STYLES[k % 4], color=color, lw=0.8, zorder=0)
                 for place, run in zip(x, runs):
                     text = f"{value:g} {'rad' if unit == 'rad' else ''}" if run is runs[0] else None
@@ -354,8 +339,8 @@ def precision(tree):
     )
     low, high = first["beta"].values[[0, -1]]
     ends = "; ".join(
-        f"{ESTIMATOR[e]} {_count(_pooled(tree, e, low))} at {low:g}, {_count(_pooled(tree, e, _best_beta(tree, e)))} at "
-        f"{_best_beta(tree, e):g}, {_count(_pooled(tree, e, high))} at {high:g}"
+        f"{ESTIMATOR[e]} {count(pooled_runs(tree, e, low))} at {low:g}, {count(pooled_runs(tree, e, best_beta(tree, e)))} at "
+        f"{best_beta(tree, e):g}, {count(pooled_runs(tree, e, high))} at {high:g}"
         for e in ESTIMATOR
     )
     caption = (
@@ -369,168 +354,18 @@ def precision(tree):
 
 def _verdict(tree):
     """Whether small β fails for want of precision and large β for being biased, with the centred estimator."""
-    ds, best = tree["stopped_early"].to_dataset(), _best_beta(tree, "centered")
+    ds, best = tree["stopped_early"].to_dataset(), best_beta(tree, "centered")
     low, high = ds["beta"].values[[0, -1]]
     fine, rough = (
-        {b: _solved(ds, estimator="centered", tolerance=t, beta=b) for b in (low, best, high)} for t in np.sort(ds["tolerance"])[[0, -1]]
+        {b: solves(ds, estimator="centered", tolerance=t, beta=b) for b in (low, best, high)} for t in np.sort(ds["tolerance"])[[0, -1]]
     )
-    small = _either(
-        _differ(fine[low], fine[best]), "fails even with the precise relaxation", "is not significantly worse with the precise relaxation"
+    small = either(
+        differ(fine[low], fine[best]), "fails even with the precise relaxation", "is not significantly worse with the precise relaxation"
     )
     return (
-        f"With the centred estimator the smallest β {small} ({_count(fine[low])} against {_count(fine[best])} at the best; rough "
-        f"relaxation {_count(rough[low])} against {_count(rough[best])}), and the largest "
-        f"{_either(_differ(fine[high], fine[best]), 'fails with it too', 'does not differ significantly with it')} ({_count(fine[high])})."
-    )
-
-
-# --- recommendations
-
-
-def recommendations(tree):
-    """Markdown table of recommendations, the numbers that they follow from, and where these are; the verdicts follow from the numbers."""
-    rows = [*_of_density(tree), *_of_reach(tree), *_of_time(tree), *_of_states(tree), *_of_precision(tree)]
-    head = "| recommendation | measured | data: node of this notebook's results, figure |\n|---|---|---|\n"
-    return head + "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def _of_density(tree):
-    ds, by = _made_of(tree)
-    local, sites, same = _rivals(by)
-    error = by["error"]
-    where = f"`density` (from {ds.attrs['source']}), 06_density"
-    yield (
-        f"**{_either(error[local] < error[sites], 'Couple in local windows, not densely', 'Couple densely if wire is no concern')}**",
-        f"{ds.attrs['task']}: {label(local)} errs on {error[local]:.2f} %, {label(sites)} on {error[sites]:.2f} % with "
-        f"{by['n_couplings'][sites] / by['n_couplings'][local]:.1f} times the couplings and "
-        f"{by['wire_length'][sites] / by['wire_length'][local]:.1f} times the wire, {label(same)} on {error[same]:.2f} % with about as "
-        f"many couplings",
-        where,
-    )
-    more = [n for n in error if n.startswith("lcl") and "shells" not in n and n != local]
-    inner = [n for n in error if n.startswith("lcl") and "shells" in n]
-    if more and inner:
-        gain = {n: error[local] - error[n] for n in (more[0], inner[-1])}
-        cost = {n: by["n_couplings"][n] - by["n_couplings"][local] for n in gain}
-        channels = gain[more[0]] / cost[more[0]] > gain[inner[-1]] / cost[inner[-1]]
-        yield (
-            f"**{_either(channels, 'Add channels rather than couplings within a layer', 'Add couplings within a layer before channels')}**",
-            "; ".join(f"{label(n)}: {-gain[n]:+.2f} points of error for {cost[n]:,.0f} couplings more" for n in gain),
-            where,
-        )
-
-
-def _of_reach(tree):
-    few, many, skip, random = _ends(tree)
-    size = int(tree["reach"]["lattice_size"].values[-1])
-    xi = {n: _lengths(tree)[n, size] for n in (few, many, skip, random)}
-    couplings = tree["reach"]["n_couplings"].sel(lattice_size=size)
-    cheap = _either(xi[skip][0] > xi[few][0], "Lengthen the reach by a few skips", "Do not expect reach from skips")
-    yield (
-        f"**{cheap}**",
-        f"untrained {size}×{size}: "
-        + "; ".join(f"{label(n)}, ξ = {xi[n][0]:.2f} ± {xi[n][1]:.2f} with {float(couplings.sel(network=n)):.0f} couplings" for n in xi),
-        "`reach`, 06_reach",
-    )
-    trained, distance = _trained(tree), int(tree["trained_reach"]["input_distance"].values[0])
-    ends = tree["trained_reach"]["shells"].values[[0, -1]].tolist()
-    pairs = {s: [trained[distance, s, w][0] for w in ("before", "after")] for s in ends}
-    shorter = all(after < before for before, after in pairs.values())
-    yield (
-        f"**{_either(shorter, 'Leave a margin in reach: training shortens it', 'Training does not shorten the reach everywhere')}**",
-        f"inputs at distance {distance}: " + ", ".join(f"ξ {a:.1f} → {b:.1f} with {shells(s)}" for s, (a, b) in pairs.items()),
-        f"`trained_reach` (from {tree['trained_reach'].attrs['source']}), 06_reach",
-    )
-    ds = tree["skips"].to_dataset().isel(placement=-1)
-    runs = {n: _solved(ds, network=n) for n in ds["network"].values}
-    regular = next(n for n in runs if architecture(n) == "skip")
-    dense = [n for n in runs if isinstance(architecture(n), int)]
-    verdict = _either(
-        _differ(runs[regular], runs[dense[0]]) and runs[regular].sum() > runs[dense[0]].sum(),
-        "Bridge the distance to the inputs with regular skips",
-        "Skips make no difference that these seeds decide",
-    )
-    yield (
-        f"**{verdict}**",
-        f"XOR, {int(ds['lattice_size'])}×{int(ds['lattice_size'])}, inputs at distance {int(ds['input_distance'])}: "
-        + "; ".join(f"{label(n)} {_count(runs[n])} ({int(ds['n_couplings'].sel(network=n))} couplings)" for n in runs),
-        f"`skips` (from {tree['skips'].attrs['source']}), 03_skips",
-    )
-
-
-def _of_time(tree):
-    ds = tree["relaxation"].to_dataset()
-    powers, (few, many, skip, random) = _powers(tree, "time"), _ends(tree)
-    sizes = ds["lattice_size"].values[[0, -1]]
-    time = ds["time"].median("seed")
-    slower = float(time.sel(network=many, lattice_size=sizes[1]) / time.sel(network=few, lattice_size=sizes[1]))
-    growth = _either(max(powers.values()) < 1, "less than in proportion to", f"with up to the power {max(powers.values()):.1f} of")
-    yield (
-        f"**Time to settle grows {growth} the edge; "
-        f"{_either(slower <= 1, 'longer couplings do not slow it', 'longer couplings cost time')}**",
-        f"time to a torque of {ds.attrs['tolerance']:g}, {sizes[0]}×{sizes[0]} → {sizes[1]}×{sizes[1]}: "
-        + "; ".join(
-            f"{label(n)} {float(time.sel(network=n, lattice_size=sizes[0])):.0f} → {float(time.sel(network=n, lattice_size=sizes[1])):.0f} "
-            f"(power {powers[n]:.1f} of the edge)"
-            for n in (few, many, skip, random)
-        ),
-        "`relaxation`, 06_relaxation",
-    )
-
-
-def _of_states(tree):
-    ds = tree["initial_states"].to_dataset()
-    runs, enough = _enough(ds)
-    kinds, numbers = ds["shells"].values.tolist(), list(runs)
-    text = "; ".join(f"{shells(k)} " + ", ".join(_count(_solved(ds, shells=k, initial_states=m)) for m in numbers) for k in kinds)
-    cost = _epoch_cost(ds).mean("shells")
-    yield (
-        f"**Train from M = {enough} initial states of each pattern**",
-        f"XOR solved with M = {', '.join(map(str, numbers))}: {text}; sweeps an epoch: {', '.join(f'{float(c):,.0f}' for c in cost)}",
-        "`initial_states`, 06_initial_states",
-    )
-
-
-def _of_precision(tree):
-    best = {e: _best_beta(tree, e) for e in ESTIMATOR}
-    betas = tree["stopped_early"]["beta"].values
-    small = _pooled(tree, "centered", betas[0])
-    top = _pooled(tree, "centered", best["centered"])
-    yield (
-        f"**Nudge strongly: β ≈ {best['centered']:g}**"
-        if best["centered"] > np.median(betas)
-        else f"**Nudge with β ≈ {best['centered']:g}**",
-        f"XOR over all precisions, centred: {_count(top)} at β = {best['centered']:g}, {_count(small)} at {betas[0]:g}, "
-        f"{_count(_pooled(tree, 'centered', betas[-1]))} at {betas[-1]:g}",
-        "`stopped_early`, `readout_noise`, 06_precision",
-    )
-    shared = [b for b in betas if b <= best["centered"]]
-    pooled = {e: np.concatenate([_pooled(tree, e, b) for b in shared]) for e in ESTIMATOR}
-    ahead = max(pooled, key=lambda e: pooled[e].sum())
-    decided = _differ(*pooled.values())
-    yield (
-        f"**{_either(decided, f'Use the {ESTIMATOR[ahead]} estimator', 'Either estimator will do')}**",
-        f"all precisions and β ≤ {best['centered']:g}: "
-        + ", ".join(f"{ESTIMATOR[e]} {_count(pooled[e])}" for e in ESTIMATOR)
-        + "; above, one-sided: "
-        + ", ".join(
-            f"{_count(_pooled(tree, 'one_sided', b))} at {b:g} (centred {_count(_pooled(tree, 'centered', b))})"
-            for b in betas
-            if b > best["centered"]
-        ),
-        "`stopped_early`, `readout_noise`, 06_precision",
-    )
-    enough, counts = [], []
-    for node, (dim, title, _) in PRECISION.items():
-        runs = {v: _solved(tree[node], estimator="centered", beta=best["centered"], **{dim: v}) for v in tree[node][dim].values}
-        good = [v for v, run in runs.items() if run.mean() >= 0.5 and not _differ(run, runs[min(runs)])]
-        name, unit = {"tolerance": ("torque", ""), "phase_error": ("phase error", " rad")}[dim]
-        enough.append(f"a {name} of {max(good):g}{unit} is precise enough" if good else f"no {name} tried is small enough")
-        counts.append(f"{title} {', '.join(f'{_count(r)} ({v:g})' for v, r in runs.items())}")
-    yield (
-        f"**At that β {_and(enough)}**",
-        f"centred: {'; '.join(counts)}",
-        "`stopped_early`, `readout_noise`, 06_precision",
+        f"With the centred estimator the smallest β {small} ({count(fine[low])} against {count(fine[best])} at the best; rough "
+        f"relaxation {count(rough[low])} against {count(rough[best])}), and the largest "
+        f"{either(differ(fine[high], fine[best]), 'fails with it too', 'does not differ significantly with it')} ({count(fine[high])})."
     )
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 from matplotlib.ticker import NullLocator
 
-from .style import COLORS, COLUMN, MARKERS, architecture, in_order, label, lattice_size, letters, plain, shells, subplots, wilson
+from .measures import wilson
+from .style import COLORS, COLUMN, MARKERS, architecture, in_order, label, lattice_size, letters, plain, shells, subplots
 
 TRAINED = 0.9  # test accuracy of a run that counts as trained
 

@@ -7,19 +7,12 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from ..responses import affected
 from ..studies import response_size
+from .measures import FRACTION, percent
 from .style import COLORS, MARKERS, PAGE, architecture, in_order, label, letters, plain, subplots
-
-FRACTION = 0.1  # of the largest response within the hidden lattice, above which a site belongs to the affected region
 
 
 def _nodes(tree):
     return {name: tree[name].to_dataset() for name in in_order(tree) if "test_accuracy" in tree[name] and not name.startswith("digits")}
-
-
-def _percent(values):
-    """Mean and standard deviation over seeds in per cent, as text."""
-    values = 100 * np.asarray(values, float)
-    return f"{values.mean():.2f} ± {values.std(ddof=1) if len(values) > 1 else 0:.2f} %"
 
 
 def _wrong(ds, name):
@@ -63,7 +56,7 @@ def curves(tree):
         f"within the "
         f"hidden lattice, (c) shared couplings, and dense layers with as many hidden sites and with as many couplings as one channel. "
         f"In the "
-        f"last epoch {label(one)} answers {_percent(train)} of training images right while it learns them, and {_percent(validation)} of "
+        f"last epoch {label(one)} answers {percent(train)} of training images right while it learns them, and {percent(validation)} of "
         f"validation images after it."
     )
     return figure, caption
@@ -94,7 +87,7 @@ def over_couplings(tree):
     dense = {n: ds for n, ds in nodes.items() if n.startswith("layered")}
     best, best_dense = (max(g, key=lambda n: float(g[n]["validation_accuracy"][:, -1].mean())) for g in (local, dense))
     text = [
-        f"{label(n)} {_percent(nodes[n]['test_accuracy'])} ({nodes[n].attrs['n_couplings']:,} couplings, "
+        f"{label(n)} {percent(nodes[n]['test_accuracy'])} ({nodes[n].attrs['n_couplings']:,} couplings, "
         f"{nodes[n].attrs['n_parameters']:,} "
         f"free, {float(nodes[n]['seconds'].median()):.0f} s)"
         for n in nodes
@@ -190,7 +183,7 @@ def digits(tree):
     plain(axes[1].yaxis)
     letters(axes)
     runs, task = next(iter(small.values())).sizes["seed"], tree["tuning"].attrs
-    text = "; ".join(f"{label(n)} {_percent(ds['test_accuracy'])} ({ds.attrs['n_couplings']:,} couplings)" for n, ds in small.items())
+    text = "; ".join(f"{label(n)} {percent(ds['test_accuracy'])} ({ds.attrs['n_couplings']:,} couplings)" for n, ds in small.items())
     gain = {n: 100 * float(g.max() - g.median()) for n, g in tree["tuning"]["validation_accuracy"].groupby("network")}
     most = max(gain, key=gain.get)
     caption = (

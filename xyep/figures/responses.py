@@ -5,18 +5,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
-from scipy.stats import fisher_exact
 
 from ..responses import affected
 from ..studies import by_distance, response_size
+from .measures import FRACTION, p_value, solves
 from .style import COLORS, DIVERGING, MARKERS, PAGE, architecture, in_order, label, letters, subplots, success
-
-SOLVED = 0.95
-FRACTION = 0.1  # of the largest response, above which a site belongs to the affected region
-
-
-def _solved(ds):
-    return ds["test_solved"].values >= SOLVED
 
 
 def _ensembles(tree):
@@ -50,12 +43,12 @@ def _maps(tree, success):
     """Node and seed that stand for success or failure: of the largest distance at which some seeds succeed and some fail."""
     best = None
     for name, ds in _ensembles(tree).items():
-        solved = _solved(ds)
+        solved = solves(ds)
         if solved.any() and not solved.all():
             best = max(best or (-1, ""), (ds.attrs["input_distance"] * 10 + ds.attrs["shells"], name))
     name = best[1] if best else next(iter(_ensembles(tree)))
     ds = tree[name].to_dataset()
-    chosen = np.flatnonzero(_solved(ds) == success)
+    chosen = np.flatnonzero(solves(ds) == success)
     return name, ds, int(chosen[0]) if len(chosen) else 0
 
 
@@ -79,7 +72,7 @@ def _map_figure(tree, success):
     letters(axes[:, 0], x=0.02)
     size = nudge.isel(snapshot=[0, -1]).where(ds["role"] != "input")
     share = affected(size, FRACTION).sum("site") / int((ds["role"] != "input").sum())
-    kept = "solves" if _solved(ds)[k] else "does not solve"
+    kept = "solves" if solves(ds)[k] else "does not solve"
     caption = (
         f"A {label(name.partition('_')[2])} lattice, inputs (triangles) at distance {ds.attrs['input_distance']} from the output (square), "
         f"seed {int(run['seed'])}, that {kept} XOR. (a) Sites: rms nudge response over the patterns; lines: couplings, red positive, "
@@ -159,7 +152,7 @@ def regions(tree):
         free = ds["role"] != "input"
         share = affected(response_size(ds).where(free), FRACTION).sum("site") / int(free.sum())
         for kind in groups:
-            keep = _solved(ds) == kind
+            keep = solves(ds) == kind
             if keep.any():
                 groups[kind].setdefault(ds.attrs["shells"], []).append(share.isel(seed=keep))
     ends = {}
@@ -207,7 +200,7 @@ def skips(tree):
         for k, name in enumerate(names):
             kind, x, at = architecture(name), p + 0.15 * (k - (len(names) - 1) / 2), {"placement": p, "network": k}
             color = {"color": COLORS[kind], "fmt": MARKERS[kind]}
-            solved[p, name] = success(axes[0], x, _solved(ds.isel(at)), label=label(name) if p == 0 else None, **color)
+            solved[p, name] = success(axes[0], x, solves(ds.isel(at)), label=label(name) if p == 0 else None, **color)
             for axis, values in zip(axes[1:], (ds["far_response"], share)):
                 values = values.isel(at)
                 before = _quartiles(axis, x - 0.03, values[:, 0], mfc="w", **color)
@@ -238,9 +231,9 @@ def _skips_caption(ds, names, solved, kept):
         lattices.append(f"{size}×{size} with inputs at distance {d}: {', '.join(each)}")
     tests = []
     for p, size in enumerate(ds["lattice_size"].values):
-        few, skip = (_solved(ds.isel(placement=p).sel(network=name)).sum() for name in (names[0], regular))
-        value = fisher_exact([[few, n - few], [skip, n - skip]]).pvalue
-        verdict = ("helps" if skip > few else "is worse") if value < 0.05 else "makes no significant difference"
+        few, skip = (solves(ds.isel(placement=p), network=name) for name in (names[0], regular))
+        value = p_value(few, skip)
+        verdict = ("helps" if skip.sum() > few.sum() else "is worse") if value < 0.05 else "makes no significant difference"
         tests.append(f"{verdict} on the {size}×{size} lattice (p = {value:.1g}, Fisher's exact test)")
     rad, share = ("; ".join(f"{label(m)} {kept[last, m][k][0]:.2g} → {kept[last, m][k][1]:.2g}" for m in names) for k in (0, 1))
     gain = kept[last, regular][1][1] / kept[last, names[0]][1][1]

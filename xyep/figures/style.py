@@ -7,6 +7,8 @@ import numpy as np
 import seaborn as sns
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from .measures import count, wilson
+
 #: Widths of a journal's single and double column, in inches.
 COLUMN, PAGE = 3.4, 7.0
 
@@ -111,20 +113,12 @@ def plain(axis):
     axis.set_minor_formatter(NullFormatter())
 
 
-def wilson(successes, n, z=1.96):
-    """95 % Wilson interval of a success probability."""
-    p = successes / n
-    middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    low, high = (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
-    return min(low, p), max(high, p)  # they meet p at 0 and n, but for rounding
-
-
-def success(axis, x, solved, **keywords):
+def success(axis, x, runs, **keywords):
     """A point with its 95 % Wilson interval for the share of runs that solved the task; returns text "k/n"."""
-    k, n = int(np.sum(solved)), np.size(solved)
+    k, n = int(np.sum(runs)), np.size(runs)
     low, high = wilson(k, n)
     axis.errorbar(x, k / n, [[k / n - low], [high - k / n]], **{"fmt": "o", "capsize": 2, **keywords})
-    return f"{k}/{n}"
+    return count(runs)
 
 
 def heatmap(axis, table, **keywords):

@@ -1,16 +1,14 @@
 """Figures of notebook 02: XOR training."""
 
 import numpy as np
-from scipy.stats import fisher_exact
 
-from .style import COLORS, COLUMN, architecture, heatmap, in_order, label, lattice_size, letters, shells, subplots, wilson
-
-SOLVED = 0.95
+from .measures import SOLVED, p_value, solves, wilson
+from .style import COLORS, COLUMN, architecture, heatmap, in_order, label, lattice_size, letters, shells, subplots, success
 
 
 def _share(ds):
     """(runs that solved XOR, runs)"""
-    return int((ds["test_solved"] >= SOLVED).sum()), ds.sizes["seed"]
+    return int(solves(ds).sum()), ds.sizes["seed"]
 
 
 def _ensembles(tree):
@@ -62,9 +60,7 @@ def success_bars(tree):
     sizes = sorted({lattice_size(n) for n in nodes if "square" in n})
     figure, axes = subplots(1, 3, sharey=True, height=2.3, gridspec_kw={"width_ratios": [0.7, 1, 1]})
     for x, name in enumerate(dense):
-        k, n = _share(nodes[name])
-        low, high = wilson(k, n)
-        axes[0].errorbar(x, k / n, [[k / n - low], [high - k / n]], fmt="o", color=COLORS[architecture(name)], capsize=2)
+        success(axes[0], x, solves(nodes[name]), color=COLORS[architecture(name)])
     axes[0].set_xticks(range(len(dense)), [label(n).replace(", ", "\n").replace("layered ", "layered\n") for n in dense], fontsize=6)
     axes[0].set_xlim(-0.6, len(dense) - 0.4)
     best = {}
@@ -73,12 +69,9 @@ def success_bars(tree):
             if not name.startswith(f"{place}_"):
                 continue
             kind, size = architecture(name), lattice_size(name)
-            k, n = _share(ds)
-            low, high = wilson(k, n)
             x = sizes.index(size) + 0.12 * (kind - 2.5)
             text = shells(kind) if size == sizes[0] else None
-            axis.errorbar(x, k / n, [[k / n - low], [high - k / n]], fmt="o", color=COLORS[kind], capsize=2, label=text)
-            best[place, size, kind] = f"{k}/{n}"
+            best[place, size, kind] = success(axis, x, solves(ds), color=COLORS[kind], label=text)
         axis.set_xticks(range(len(sizes)), [f"{s}×{s}" for s in sizes])
         axis.set(xlabel="square lattice", title="inputs beside the output" if place == "near" else "inputs in the far corners")
     axes[2].legend(loc="upper right")
@@ -98,13 +91,13 @@ def success_bars(tree):
 def success_over_distance(tree):
     """Heat maps of the success probability over distance and shells, one a lattice size."""
     ds = tree["success"].to_dataset()
-    solved = (ds["test_solved"] >= SOLVED).mean("seed").where(ds["test_solved"].notnull().all("seed"))
+    share = (ds["test_solved"] >= SOLVED).mean("seed").where(ds["test_solved"].notnull().all("seed"))
     sizes = ds["lattice_size"].values
-    widths = [int(solved.sel(lattice_size=s).notnull().any("shells").sum()) for s in sizes]
+    widths = [int(share.sel(lattice_size=s).notnull().any("shells").sum()) for s in sizes]
     ratios = {"width_ratios": [*widths, 0.25]}
     figure, axes = subplots(1, len(sizes) + 1, height=1.9, gridspec_kw=ratios)
     for axis, size in zip(axes, sizes):
-        one = solved.sel(lattice_size=size).dropna("distance", how="all")
+        one = share.sel(lattice_size=size).dropna("distance", how="all")
         table = 100 * one.to_pandas()
         first = size == sizes[0]
         heatmap(axis, table, vmin=0, vmax=100, annot=True, fmt=".0f", cbar=first, cbar_ax=axes[-1] if first else None)
@@ -113,8 +106,8 @@ def success_over_distance(tree):
         axis.invert_yaxis()
     axes[-1].set_ylabel("solved (%)")
     size, seeds = sizes[-1], ds.sizes["seed"]
-    low, high = solved["shells"].values[[0, -1]]
-    table = solved.sel(lattice_size=size)
+    low, high = share["shells"].values[[0, -1]]
+    table = share.sel(lattice_size=size)
     reach = {s: table.sel(shells=s).where(table.sel(shells=s) >= 0.5).dropna("distance")["distance"].values for s in (low, high)}
     text = {s: f"up to distance {r.max()}" if len(r) else "at no distance" for s, r in reach.items()}
     caption = (
@@ -129,24 +122,22 @@ def solver_comparison(tree):
     """Success probability of training with either method."""
     ds = tree["solver_comparison"].to_dataset()
     figure, axis = subplots(width=COLUMN, height=2.3)
-    names, differ, counts, n = list(ds["network"].values), [], [], ds.sizes["seed"]
+    names, apart, counts, p, n = list(ds["network"].values), [], [], [], ds.sizes["seed"]
     for x, name in enumerate(names):
         intervals = []
         for method, shift in (("fast", -0.1), ("gradient_flow", 0.1)):
-            k = int((ds["test_solved"].sel(solver=method, network=name) >= SOLVED).sum())
-            low, high = wilson(k, n)
-            intervals.append((low, high))
-            counts.append(k)
-            text = method.replace("_", " ") if x == 0 else None
-            axis.errorbar(x + shift, k / n, [[k / n - low], [high - k / n]], fmt="o", color=COLORS[method], capsize=2, label=text)
+            runs = solves(ds, solver=method, network=name)
+            intervals.append(wilson(int(runs.sum()), n))
+            counts.append(int(runs.sum()))
+            success(axis, x + shift, runs, color=COLORS[method], label=method.replace("_", " ") if x == 0 else None)
         if intervals[0][0] > intervals[1][1] or intervals[1][0] > intervals[0][1]:
-            differ.append(label(name))
+            apart.append(label(name))
+        p.append(p_value(*(solves(ds, solver=method, network=name) for method in ("fast", "gradient_flow"))))
     axis.set_xticks(range(len(names)), [label(k).replace(", ", "\n").replace("layered ", "layered\n") for k in names], fontsize=6)
     axis.set(ylabel="probability of solving XOR", ylim=(-0.03, 1.05), xlim=(-0.5, len(names) - 0.5))
     axis.legend()
     pairs = ", ".join(f"{label(name)} {a} and {b}" for name, a, b in zip(names, counts[::2], counts[1::2]))
-    finding = "The intervals overlap for every network" if not differ else f"The intervals do not overlap for {', '.join(differ)}"
-    p = [fisher_exact([[a, n - a], [b, n - b]]).pvalue for a, b in zip(counts[::2], counts[1::2])]
+    finding = "The intervals overlap for every network" if not apart else f"The intervals do not overlap for {', '.join(apart)}"
     finding += f"; the smallest p of Fisher's exact test is {min(p):.2g}, for {label(names[int(np.argmin(p))])}."
     caption = (
         f"XOR trained for {ds.attrs['fast']['epochs']} epochs with the fast relaxation and with the gradient flow as the dynamics, with "
