@@ -80,7 +80,7 @@ study(studies.copied, studies.density(image_tree).to_dict(), images, node="densi
 # distance 1 to half the lattice, for each seed; its slope is −1/ξ. Decay lengths below are the inverse of the mean rate over seeds, with
 # the standard error; where the response levels off, as random skips may make it, ξ only tells that it does. Beside lattices of several
 # shells there are nearest-neighbour lattices with skip couplings, along rows and columns or random. The same fit is made before and after
-# the training of notebook 03, from which the success of XOR with skip couplings is taken too.
+# the training of notebook 03, of all its seeds and at its β = 0.1, from which the success of XOR with skip couplings is taken too.
 
 # %%
 study(studies.reach, studies.untrained_lattices(sizes, shells, skip_range, reach_seeds), node="reach")
@@ -116,7 +116,8 @@ study.train(studies.initial_state_success, networks, state_counts, training, sta
 #
 # * *relaxation stopped early*, as soon as no torque is above a tolerance, in training and in the test;
 # * *noise of the readout*: each phase is read with an independent error. To first order, each entry of the gradient then carries noise
-#   of standard deviation σ√(2/N)/(β₁ − β₂), with N relaxations an update, which is added to it.
+#   of standard deviation σ√(2/N)/(β₁ − β₂), with N relaxations an update, which is added to it. This is an estimate: that of a coupling
+#   between free sites, too large by √2 where one of the two phases is known, and without correlations between couplings of one site.
 
 # %%
 training = make_training(epochs=beta_epochs, record_every=beta_epochs)

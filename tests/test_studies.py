@@ -10,8 +10,8 @@ from xyep.studies import Study, best_settings, chosen, image_networks, tuned_as
 from xyep.studies import common as common_module
 from xyep.studies.iris import iris_fold
 
-NET = xyep.square_lattice((3, 3), inputs=[(0, 0)], outputs=[(2, 2)])
-OTHER = xyep.square_lattice((3, 3), inputs=[(0, 0)], outputs=[(2, 1)])
+NET = xyep.square_lattice((3, 3), inputs=[(0, 0), (0, 2)], outputs=[(2, 2)])
+OTHER = xyep.square_lattice((3, 3), inputs=[(0, 0), (0, 2)], outputs=[(2, 1)])
 calls = []
 
 
@@ -71,6 +71,47 @@ def test_other_code_is_another_result(where, monkeypatch):
     monkeypatch.setattr(common_module, "source_digest", lambda *files: "other code")
     study(NET, xyep.load_task("xor"), 3)
     assert calls == [3, 7, 3, 7]
+
+
+def test_a_store_that_is_not_ours_is_left_alone(where):
+    where.mkdir(parents=True)
+    (where / "thesis.tex").write_text("precious")
+    with pytest.raises(xyep.StoreError, match="store: .*some.zarr"):
+        study(NET, xyep.load_task("xor"), 3)
+    assert (where / "thesis.tex").read_text() == "precious" and not calls
+    (where / "thesis.tex").unlink()
+    xr.DataTree(xr.Dataset({"mine": ((), 1)})).to_zarr(where, consolidated=False)
+    with pytest.raises(xyep.StoreError, match="store: .*some.zarr"):
+        study(NET, xyep.load_task("xor"), 3)
+    assert "mine" in xyep.read_tree(where)
+
+
+def test_finished_runs_of_other_code_are_not_taken(where, monkeypatch):
+    """An ensemble that was interrupted goes on, but not with other code."""
+    ran = []
+    training = xyep.Training(epochs=2, final_states=0, initial_states=1)
+
+    def ensemble(seeds, **keywords):
+        cases = {"net": xyep.Case(NET, xyep.load_task("xor"), training, tuple(range(seeds)))}
+        node = xyep.train_ensemble(cases, **keywords)["net"].to_dataset()
+        if "interrupted" not in ran:
+            ran.append("interrupted")
+            raise KeyboardInterrupt
+        return {"net": node}
+
+    import xyep.ensembles as ensembles
+
+    real = ensembles._run
+    monkeypatch.setattr(ensembles, "_run", lambda case, seed: ran.append(seed) or real(case, seed))
+    for code, expected in (("a", [0, 1, "interrupted"]), ("a", []), ("b", [0, 1])):
+        monkeypatch.setattr(common_module, "source_digest", lambda *files, code=code: code)
+        s = Study("some", "smoke", {}, workers=1, scheduler="threads")
+        before = len(ran)
+        try:
+            s.train(ensemble, 2)
+        except KeyboardInterrupt:
+            pass
+        assert ran[before:] == expected
 
 
 def test_new_parameters_are_written_though_nothing_is_computed(where):

@@ -83,6 +83,7 @@ def test_digits():
 def test_validation_digits_are_the_last_of_the_training_part():
     task = load_task("digits", validation=0.2, seed=3)
     train, validation = task.splits["train"], task.splits["validation"]
+    assert len({load_task("digits", validation=v).digest for v in (0, 0.1, 0.2)}) == 3  # the same samples, otherwise divided
     assert train[-1] + 1 == validation[0] and validation[-1] == 1436 and np.all(np.diff(validation) == 1)
 
 
@@ -101,8 +102,9 @@ def test_shifted_images_are_added_to_the_training_part_only():
     assert task.labels[n + 7] == plain.labels[7] and task.digest != plain.digest
     with pytest.raises(ValueError, match="shifts: found .* for iris"):
         load_task("iris", shifts=[(0, 1)])
-    with pytest.raises(ValueError, match="shifts"):
-        load_task("digits", shifts=[(0, 1, 2)])
+    for wrong in ([(0, 1, 2)], 5, None):
+        with pytest.raises((ValueError, TypeError), match="shifts"):
+            load_task("digits", shifts=wrong)
 
 
 def test_mnist():

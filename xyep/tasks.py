@@ -47,6 +47,7 @@ class Task:
             digest = hashlib.sha256()
             for part in (self.inputs, self.targets, self.labels, *self.splits.values()):
                 digest.update(np.ascontiguousarray(part))
+            digest.update(str([(name, len(part)) for name, part in self.splits.items()]).encode())
             object.__setattr__(self, "digest", digest.hexdigest())
 
     def numbers(self, name):
@@ -88,7 +89,7 @@ def load_task(name, *, seed=0, fold=0, folds=5, validation=0.15, shifts=()):
     "xor" : four patterns of ±π/2, target +π/2 where the inputs differ; all are training and test data
     "iris" : 150 flowers, features scaled linearly to ±π/2 over the training part, 3 classes; stratified `folds`, `fold` is the test
     "digits" : 8×8 digits bundled with scikit-learn, first 1437 train and validation, last 360 test. Writers follow each other, so the
-        validation samples are the last of the training part: other writers, as in the test
+        validation samples are the last of the training part: mostly other writers, as in the test
     "mnist" : the official files from ``XYEP_DATA_DIR``
 
     `validation` is the fraction of the training samples set aside, but for digits by the generator seeded with `seed`; 0 sets none aside.
@@ -98,14 +99,16 @@ def load_task(name, *, seed=0, fold=0, folds=5, validation=0.15, shifts=()):
     loaders = {"xor": _xor, "iris": _iris, "digits": _digits, "mnist": _mnist}
     check_choice("name", name, tuple(loaders))
     seed = check_integer("seed", seed, 0)
+    shifts = check_array("shifts", shifts if np.size(shifts) else np.zeros((0, 2)), ("shift", 2))
     if len(shifts) and name not in ("digits", "mnist"):
-        raise ValueError(f"shifts: found {shifts!r} for {name}; only images, digits or mnist, can be moved")
+        raise ValueError(f"shifts: found {shifts.tolist()} for {name}; only images, digits or mnist, can be moved")
     if name == "xor":
         return _xor()
     if name == "iris":
         folds = check_integer("folds", folds, 2, 50)
         return _iris(seed, check_integer("fold", fold, 0, folds - 1), folds, validation)
-    return _moved(loaders[name](seed, validation), shifts)
+    task = loaders[name](seed, validation)
+    return _moved(task, shifts) if len(shifts) else task
 
 
 def _xor():
@@ -161,9 +164,6 @@ def _digits(seed, fraction):
 
 def _moved(task, shifts):
     """The task with copies of its training images, each moved by all `shifts`, added to the training part."""
-    shifts = check_array("shifts", shifts if len(shifts) else np.zeros((0, 2)), ("shift", 2))
-    if not len(shifts):
-        return task
     from scipy.ndimage import shift
 
     train, side = task.splits["train"], round(task.inputs.shape[1] ** 0.5)

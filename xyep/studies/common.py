@@ -15,11 +15,11 @@ from ..ensembles import discard_partial
 from ..network import Network
 from ..paths import PACKAGE, results
 from ..provenance import provenance
-from ..store import StoreError, read_tree, write_tree
+from ..store import StoreError, partial_folder, read_tree, write_tree
 from ..tasks import Task
 
 #: What numbers follow from, beside the module of the study itself.
-_MODULES = "architectures blocks cost energy gradients network optimizers relaxation responses tasks training"
+_MODULES = "architectures blocks cost energy ensembles gradients network optimizers relaxation responses store tasks training"
 SOURCES = ("kernels/*.py", *(f"{name}.py" for name in _MODULES.split()))
 
 
@@ -55,25 +55,31 @@ class Study:
 
     def __init__(self, notebook, profile, parameters, workers=None, scheduler=None):
         self.parameters, self.store = parameters, results(profile, notebook)
-        self.where = {"store": self.store, "workers": workers, "scheduler": scheduler}
+        self.where = {"workers": workers, "scheduler": scheduler}
         self.nodes, self.made = {}, False
-        try:
-            self.kept = read_tree(self.store)
-        except StoreError:
-            self.kept = xr.DataTree()
+        self.kept = xr.DataTree()
+        if self.store.exists():
+            try:
+                self.kept = read_tree(self.store)
+            except Exception as error:  # whatever it is, it is not ours: zarr, xarray and the system each raise their own
+                raise StoreError(f"store: {self.store} exists and is not a store of xyep ({error}); move it away") from error
+            if not {"parameters", "version"} <= set(self.kept.attrs):
+                raise StoreError(f"store: {self.store} was not written by a notebook of xyep; move it away")
 
     def __call__(self, function, *arguments, node=None, **keywords):
-        return self._add(function, node, arguments, keywords, {})
+        return self._add(function, node, arguments, keywords, False)
 
     def train(self, function, *arguments, node=None, **keywords):
-        return self._add(function, node, arguments, keywords, self.where)
+        return self._add(function, node, arguments, keywords, True)
 
-    def _add(self, function, node, arguments, keywords, where):
+    def _add(self, function, node, arguments, keywords, ensembles):
         call = [function.__qualname__, node, _plain(arguments), _plain(keywords), source_digest(sys.modules[function.__module__].__file__)]
         key = hashlib.sha256(json.dumps(call).encode()).hexdigest()
         found = {name: child.to_dataset() for name, child in self.kept.items() if child.attrs.get("made_from") == key}
         if not found:
             self.made, started = True, time.monotonic()
+            # finished runs of another call or of other code are not taken for those of this one
+            where = {"store": partial_folder(self.store) / key[:16]} | self.where if ensembles else {}
             found = function(*arguments, **keywords, **where)
             found = {node: found} if node else found
             attrs = {"made_from": key, "made_in_s": round(time.monotonic() - started, 1)} | provenance()

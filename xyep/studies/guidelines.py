@@ -159,7 +159,7 @@ def relaxation_times(lattices, tolerance=1e-3, max_time=1e4):
         start = {"seed": place[2], "tol": tolerance, "warn": False}
         fast, slow = relax(net, p, task.inputs, **start), relax(net, p, task.inputs, **start, **flow)
         moving = np.abs(force(net, p, slow.trajectory)).max(axis=-1) > tolerance
-        last = len(times) - 1 - moving[:, ::-1].argmax(axis=1)
+        last = np.where(moving.any(axis=1), len(times) - 1 - moving[:, ::-1].argmax(axis=1), 0)
         sweeps[place], time[place] = np.median(fast.iterations), np.median(times[last])
         unconverged[place] = fast.n_unconverged + slow.n_unconverged
     dims = ("network", "lattice_size", "seed")
@@ -173,7 +173,8 @@ def relaxation_times(lattices, tolerance=1e-3, max_time=1e4):
 def success_over(grid, case, seeds, title, keywords):
     """XOR trained for every point of `grid` {dimension: values}, with the network and `Training` that ``case(*point)`` returns.
 
-    ``sweeps`` are those of the three relaxations of one initial state and pattern, means over training.
+    ``sweeps`` are those of the three relaxations of one initial state and pattern, and ``unconverged`` the share of relaxations cut
+    short, means over training.
     """
     points = {"_".join([title.replace(" ", "_"), *map(str, at)]): at for at in np.ndindex(*map(len, grid.values()))}
     values = [list(v) for v in grid.values()]
@@ -182,12 +183,13 @@ def success_over(grid, case, seeds, title, keywords):
         net, training = case(*(v[k] for v, k in zip(values, at)))
         cases[name] = Case(net, load_task("xor"), training, tuple(range(seeds)))
     tree = train_ensemble(cases, title=title, **keywords)
-    solved, sweeps = np.empty((2, *map(len, values), seeds))
+    solved, sweeps, unconverged = np.empty((3, *map(len, values), seeds))
     for name, at in points.items():
-        solved[at], sweeps[at] = tree[name]["test_solved"], tree[name]["sweeps"].mean("epoch")
+        run = tree[name].to_dataset()
+        solved[at], sweeps[at], unconverged[at] = run["test_solved"], run["sweeps"].mean("epoch"), run["unconverged"].mean("epoch")
     dims = (*grid, "seed")
     coords = dict(zip(grid, values)) | {"seed": np.arange(seeds)}
-    return xr.Dataset({"test_solved": (dims, solved), "sweeps": (dims, sweeps)}, coords)
+    return xr.Dataset({"test_solved": (dims, solved), "sweeps": (dims, sweeps), "unconverged": (dims, unconverged)}, coords)
 
 
 def initial_state_success(networks, counts, training, seeds, **keywords):
@@ -219,7 +221,8 @@ def readout_noise(phase_error, beta, estimator, relaxations):
     """Standard deviation of an entry of the EP gradient whose phases are read with independent errors of `phase_error` rad.
 
     cos(φ_i − φ_j) is then wrong by √2 |sin(φ_i − φ_j)| times as much, which is `phase_error` in the rms over all angles; two such
-    readings are subtracted and divided by the difference of the two β, and the mean over `relaxations` is taken.
+    readings are subtracted and divided by the difference of the two β, and the mean over `relaxations` is taken. An estimate: it is
+    that of couplings between free sites, and too large by √2 where only one of the two phases is read, at clamped sites and biases.
     """
     first, second = ESTIMATORS[estimator]
     return phase_error * np.sqrt(2 / relaxations) / (beta * (first - second))

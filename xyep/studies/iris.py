@@ -96,7 +96,7 @@ def _ensembles(networks, settings, epochs, seeds, mapped=(), **keywords):
         for seed in seeds:
             ds = tree[f"{name}__{seed}"].to_dataset()
             more = ["coupling", "bias_amplitude", "bias_phase"] if name in mapped else []
-            runs.append(ds[[*KEPT, *more]].assign(free_sweeps=_sweeps(net_of(seed), ds.isel(seed=0), seed)))
+            runs.append(ds[[*KEPT, *more]].assign(_sweeps(net_of(seed), ds.isel(seed=0), seed)))
         ds = xr.concat(runs, "seed", data_vars="minimal", coords="minimal", compat="override", combine_attrs="drop_conflicts")
         net = net_of(0)
         sizes = {"n_sites": net.n_sites, "n_free": net.n_free, "wire_length": float(net.lengths.sum())}
@@ -105,10 +105,14 @@ def _ensembles(networks, settings, epochs, seeds, mapped=(), **keywords):
 
 
 def _sweeps(net, ds, seed):
-    """Mean sweeps from random initial states to the free equilibria of the test flowers, (seed, snapshot)."""
-    inputs, sweeps = iris_fold(seed).test.inputs, []
+    """Mean sweeps from random initial states to the free equilibria of the test flowers, and how many were cut short, (seed, snapshot)."""
+    inputs, sweeps, short = iris_fold(seed).test.inputs, [], []
     for shot in range(ds.sizes["snapshot"]):
         parameters = Parameters(*(ds[name].values[shot].astype(float) for name in ("coupling", "bias_amplitude", "bias_phase")))
-        sweeps.append(relax(net, parameters, inputs, seed=seed, method=TO_EQUILIBRIUM, warn=False).iterations.mean())
+        eq = relax(net, parameters, inputs, seed=seed, method=TO_EQUILIBRIUM, warn=False)
+        sweeps.append(eq.iterations.mean())
+        short.append(eq.n_unconverged)
     attrs = {"long_name": f"mean sweeps to a free equilibrium of residual {TO_EQUILIBRIUM.tol:g}", "units": "1"}
-    return xr.DataArray(np.array([sweeps], np.float32), coords={"snapshot": ds["snapshot"]}, dims=("seed", "snapshot"), attrs=attrs)
+    more = {"long_name": f"test flowers not at rest after {TO_EQUILIBRIUM.max_sweeps} sweeps", "units": "1"}
+    dims = ("seed", "snapshot")
+    return {"free_sweeps": (dims, np.array([sweeps], np.float32), attrs), "free_unconverged": (dims, np.array([short]), more)}
