@@ -85,7 +85,7 @@ study.train(studies.response_ensembles, placements, shells, training, seeds)
 # %% [markdown]
 # ## 3.2 Training with skip couplings
 #
-# More shells make couplings longer *and* more numerous. To tell the two apart, lattices of nearest neighbours get a few couplings more:
+# More shells make couplings longer *and* more numerous. To tell the two apart, lattices of nearest neighbours get further couplings:
 # between sites `skip_range` apart along rows and columns, or as many between random pairs, drawn anew for each seed. The second
 # shell (next-nearest neighbours, along diagonals) adds about as many, but short ones. The inputs are three or more sites away from the
 # output, where nearest neighbours alone fail. On the smaller lattice a skip of 3 joins inputs and output directly; on the larger one, with

@@ -114,9 +114,9 @@ study.train(studies.image_ensembles, networks, images, epochs, seeds, options, m
 # %% [markdown]
 # ## 5.4 Small images
 #
-# The 8×8 digits that come with scikit-learn are few, 1437 for training, and those of the test come from other writers. Copies moved by one
-# pixel in eight directions and by half a pixel in four are added to the training images. Settings are chosen on the last 240 training
-# images, which are other writers' as well; then all training images are used.
+# The 8×8 digits that come with scikit-learn are few, 1437 for training, and those of the test come mostly from other writers. Copies moved
+# by one pixel in eight directions and by half a pixel in four are added to the training images. Settings are chosen on the last 240
+# training images, which are mostly other writers' as well; then all training images are used.
 
 # %%
 moves = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x] + [(0, 0.5), (0, -0.5), (0.5, 0), (-0.5, 0)]

@@ -59,7 +59,8 @@ def test_readme_and_gallery_say_what_the_results_say():
 @pytest.mark.parametrize("name", PAPER)
 def test_committed_results_say_how_they_were_made(name):
     tree = xyep.read_tree(paths.results("paper", name))
-    assert tree.attrs["commit"] and not tree.attrs["commit"].endswith("+"), "made by code that was not committed"
+    for attrs in (tree.attrs, *(node.attrs for node in tree.children.values())):
+        assert attrs["commit"] and not attrs["commit"].endswith("+"), "made by code that was not committed"
     assert all(np.isfinite(node[v].values).any() for node in tree.subtree for v in node.data_vars)
 
 
@@ -76,6 +77,10 @@ def test_profiles_name_only_parameters_that_exist():
         (["reproduce", "02", "-p", "epochs"], "NAME=VALUE"),
         (["reproduce", "09"], "NOTEBOOK: found '09'"),
         (["figures", "nothing"], "NOTEBOOK: found 'nothing'"),
+        (["reproduce", "02", "-p", "epochs=[1"], "-p: found 'epochs=[1'"),
+        (["reproduce", "02", "-p", "workers=1"], "give it as --workers"),
+        (["figures", "02", "--rc", "image.cmap=cividis"], "--rc: found without --to"),
+        (["figures", "02", "--profile", "smoke", "--rc", "image.map=cividis", "--to", "nowhere"], "no setting 'image.map'"),
         (["data", "cifar"], "name: found 'cifar'"),
         (["data", "fetch", "cifar"], "TASK: found 'cifar'"),
     ],

@@ -55,7 +55,10 @@ def _assignments(option, words):
         name, equals, value = word.partition("=")
         if not equals:
             raise ValueError(f"{option}: found {word!r}; NAME=VALUE is needed")
-        given[name] = yaml.safe_load(value)
+        try:
+            given[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ValueError(f"{option}: found {word!r}; the value is no YAML ({str(error).splitlines()[0]})") from error
     return given
 
 
@@ -66,6 +69,8 @@ def _reproduce(args):
 
     given = _assignments("-p", args.parameters)
     chosen = _select(args.notebooks)
+    for name in {"profile", "workers", "scheduler"} & set(given):
+        raise ValueError(f"-p: found {name}; give it as --{name}")
     for name in chosen:
         check_parameters(name, given)
     started = time.monotonic()
@@ -147,7 +152,7 @@ def main(argv=None):
     args = _parser().parse_args(argv)
     try:
         return {"reproduce": _reproduce, "figures": _figures, "data": _data, "bench": _bench}[args.command](args) or 0
-    except (ValueError, FileNotFoundError, ConnectionError) as error:
+    except (ValueError, OSError) as error:
         print(f"xyep {args.command}: {error}", file=sys.stderr)
         return 2
 

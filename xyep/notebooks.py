@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from .checks import check_choice
-from .figures import FIGURES
+from .figures import FIGURES, SUFFIXES
 from .paths import PACKAGE, figures, project, results
 
 PROFILES = ("smoke", "quick", "paper")
@@ -56,8 +56,9 @@ def stamp(notebook, profile, parameters):
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
     stores = [results(profile, name) for name in names() if name <= notebook]
     files = [path for store in stores for path in sorted(store.rglob("*")) if path.is_file()]
-    for path in [project() / "notebooks" / f"{notebook}.py", *sorted(PACKAGE.rglob("*.py")), *files]:
-        digest.update(path.name.encode() + path.read_bytes())
+    for root, paths in ((project(), [project() / "notebooks" / f"{notebook}.py", *files]), (PACKAGE, sorted(PACKAGE.rglob("*.py")))):
+        for path in paths:
+            digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
 
 
@@ -66,7 +67,8 @@ def up_to_date(notebook, profile, parameters):
     import nbformat
 
     path = executed(notebook, profile)
-    if not path.is_file() or not all((figures(profile) / f"{name}.png").is_file() for name in FIGURES[notebook]):
+    drawn = (figures(profile) / f"{name}.{suffix}" for name in FIGURES[notebook] for suffix in SUFFIXES)
+    if not path.is_file() or not all(figure.is_file() for figure in drawn):
         return False
     return nbformat.read(path, as_version=4).metadata.get("xyep") == stamp(notebook, profile, parameters)
 

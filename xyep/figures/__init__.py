@@ -18,6 +18,7 @@ from .mnist import IMAGES
 from .recommendations import recommendations as recommendations
 from .responses import RESPONSES
 from .style import RC, save
+from .style import SUFFIXES as SUFFIXES
 from .xor import XOR
 
 #: notebook → figure name → function(tree) → (figure, caption)
@@ -36,6 +37,9 @@ def draw(notebook, tree, target, only=None, rc=None):
 
     `rc` changes matplotlib's settings, such as ``{"image.cmap": "cividis", "font.size": 9}``.
     """
+    for key in rc or {}:
+        if key not in mpl.rcParams:
+            raise ValueError(f"rc: matplotlib has no setting {key!r}; they are listed in matplotlib.rcParams")
     paths = []
     for name in FIGURES[notebook] if only is None else [check_choice("only", only, tuple(FIGURES[notebook]))]:
         with mpl.rc_context(RC | (rc or {})):

@@ -32,7 +32,7 @@ def _trained(ds):
     return int((ds["test_accuracy"] >= TRAINED).sum()), ds.sizes["seed"]
 
 
-def _long(name):
+def long_label(name):
     """A network's name with the placement of its inputs and outputs."""
     place = PLACEMENTS.get(name.partition("_")[0])
     return f"{label(name)} ({place})" if place else label(name)
@@ -128,9 +128,17 @@ def _square(name):
 
 
 def _reach(nodes, names):
-    """The largest lattice at least half of whose runs are trained, as text."""
+    """The lattices at least half of whose runs are trained, as text."""
     reached = [n for n in names if 2 * _trained(nodes[n])[0] >= _trained(nodes[n])[1]]
-    return f"up to {_square(reached[-1])}" if reached else "at no size"
+    alone = reached == names[: len(reached)]
+    return "at no size" if not reached else f"up to {_square(reached[-1])}" if alone else "at " + ", ".join(map(_square, reached))
+
+
+def best_pair(nodes):
+    """The lattice and the all-to-all network that are best on validation flowers; their difference on test flowers, run by run, in %."""
+    lattices, dense = ([n for n in nodes if kind in n and "skips" not in n] for kind in ("square", "all_to_all"))
+    best = [max(group, key=lambda n: float(nodes[n]["validation_accuracy"][:, -1].mean())) for group in (lattices, dense)]
+    return *best, 100 * np.subtract(*(nodes[n]["test_accuracy"].values for n in best))
 
 
 def over_couplings(tree):
@@ -149,10 +157,7 @@ def over_couplings(tree):
     axis.set(xscale="log", yscale="log", xlabel="couplings", ylabel="test error (%)", ylim=(1.8, 80))
     plain(axis.yaxis)
     figure.legend(loc="outside upper center", ncols=3, fontsize=6)
-    lattices, dense = ([n for n in nodes if ("square" in n) == local and "layered" not in n] for local in (True, False))
-    lattices = [n for n in lattices if "skips" not in n]
-    best, best_dense = (max(group, key=lambda n: float(nodes[n]["validation_accuracy"][:, -1].mean())) for group in (lattices, dense))
-    difference = 100 * (nodes[best]["test_accuracy"] - nodes[best_dense]["test_accuracy"]).values
+    best, best_dense, difference = best_pair(nodes)
     error = difference.std(ddof=1) / np.sqrt(len(difference))
     deficit = -difference.mean()
     verdict = "at least as many" if deficit <= 0 else f"fewer, {'but' if deficit <= error else 'and not'} within one standard error"
@@ -161,7 +166,8 @@ def over_couplings(tree):
         f"filled "
         f"markers: dense networks, and lattices with inputs beside outputs; open ones: lattices with inputs and outputs on opposite "
         f"edges. The "
-        f"best lattice on validation flowers, {_long(best)}, {nodes[best].attrs['n_couplings']} couplings, answers {_text(nodes[best])} of "
+        f"best lattice on validation flowers, {long_label(best)}, {nodes[best].attrs['n_couplings']} couplings, answers "
+        f"{_text(nodes[best])} of "
         f"test flowers right; the best all-to-all network, {label(best_dense)}, {nodes[best_dense].attrs['n_couplings']} couplings, "
         f"{_text(nodes[best_dense])}. The difference, run by run on the same folds, is {difference.mean():+.1f} ± {error:.1f} points: "
         f"the lattice "
@@ -193,11 +199,12 @@ def sweeps(tree):
             sites = "{} → {} sites".format(*(nodes[n].attrs["n_sites"] for n in (names[0], names[-1])))
             grown.append(f"{_kind(kind)} ({sites}) {first[0]:.0f} → {last[0]:.0f} before and {first[1]:.0f} → {last[1]:.0f} after training")
         text.append(f"{title}: {'; '.join(grown)}")
+    short = sum(int(ds["free_unconverged"].sum()) for ds in nodes.values())
     caption = (
         "Sweeps from a random initial state to the free equilibrium (residual below 1e-6), before (open markers) and after training "
         "(filled), "
         f"medians and quartiles over runs of each run's mean over test flowers. From the smallest to the largest network they change so. "
-        f"{'. '.join(t[0].upper() + t[1:] for t in text)}."
+        f"{'. '.join(t[0].upper() + t[1:] for t in text)}. Relaxations not at rest after the largest number of sweeps: {short}."
     )
     return figure, caption
 
@@ -242,7 +249,7 @@ def skips(tree):
         f"(a) test accuracy, means and standard errors of {bare.sizes['seed']} runs, (b) share of runs with at least {TRAINED:.0%}, 95 % "
         f"Wilson intervals. Nearest neighbours alone: {_text(bare)}. Random skips between any two sites, drawn anew in each run: "
         f"{rows}. Further "
-        f"shells: {more}. Long couplings change the accuracy by up to {gain:+.1f} points."
+        f"shells: {more}. The most accurate of the former, {added[best]} skips, change the accuracy by {gain:+.1f} points."
     )
     return figure, caption
 

@@ -1,7 +1,7 @@
 """Numbers that figures, recommendations and claims read from results alike."""
 
 import numpy as np
-from scipy.stats import fisher_exact
+from scipy.stats import binomtest, fisher_exact
 
 #: Share of fresh initial states from which all patterns must be right for a run to count as one that solves XOR.
 SOLVED = 0.95
@@ -24,9 +24,16 @@ def p_value(a, b):
     return float(fisher_exact([[np.sum(x), np.size(x) - np.sum(x)] for x in (a, b)]).pvalue)
 
 
-def differ(a, b):
-    """Whether two shares of runs differ at p < 0.05."""
-    return p_value(a, b) < 0.05
+def better(a, b):
+    """Whether the share of a is above that of b, at p < 0.05."""
+    return bool(np.mean(a) > np.mean(b)) and p_value(a, b) < 0.05
+
+
+def paired_p(a, b):
+    """Of the sign test over seeds, the last axis, between two arrays of runs of the same seeds under several conditions."""
+    difference = np.mean(a, axis=0) - np.mean(b, axis=0)
+    decided = np.count_nonzero(difference)
+    return float(binomtest(np.count_nonzero(difference > 0), decided).pvalue) if decided else 1.0
 
 
 def wilson(successes, n, z=1.96):

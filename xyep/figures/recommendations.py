@@ -18,7 +18,7 @@ from .guidelines import (
     rivals,
     trained_lengths,
 )
-from .measures import count, differ, solves
+from .measures import better, count, paired_p, solves
 from .style import architecture, label, shells
 
 
@@ -47,9 +47,13 @@ def _of_density(tree):
     if more and inner:
         gain = {n: error[local] - error[n] for n in (more[0], inner[-1])}
         cost = {n: by["n_couplings"][n] - by["n_couplings"][local] for n in gain}
-        channels = gain[more[0]] / cost[more[0]] > gain[inner[-1]] / cost[inner[-1]]
+        verdict = either(
+            gain[more[0]] > gain[inner[-1]],
+            "Add channels rather than couplings within a layer",
+            "Add couplings within a layer before channels",
+        )
         yield (
-            f"**{either(channels, 'Add channels rather than couplings within a layer', 'Add couplings within a layer before channels')}**",
+            f"**{either(max(gain.values()) > 0, verdict, 'Add neither channels nor couplings within a layer')}**",
             "; ".join(f"{label(n)}: {-gain[n]:+.2f} points of error for {cost[n]:,.0f} couplings more" for n in gain),
             where,
         )
@@ -58,11 +62,20 @@ def _of_density(tree):
 def _of_reach(tree):
     few, many, skip, random = end_networks(tree)
     size = int(tree["reach"]["lattice_size"].values[-1])
-    xi = {n: decay_lengths(tree)[n, size] for n in (few, many, skip, random)}
     couplings = tree["reach"]["n_couplings"].sel(lattice_size=size)
-    cheap = either(xi[skip][0] > xi[few][0], "Lengthen the reach by a few skips", "Do not expect reach from skips")
+    ranges = [n for n in couplings["network"].values if isinstance(architecture(n), int)]
+    alike = min(ranges, key=lambda n: abs(float(couplings.sel(network=n) - couplings.sel(network=skip))))
+    xi = {n: decay_lengths(tree)[n, size] for n in dict.fromkeys((few, alike, many, skip, random))}
+
+    def longer(a, b):
+        return xi[a][0] - xi[b][0] > 2 * np.hypot(xi[a][1], xi[b][1])
+
+    verdict = either(
+        longer(skip, few), "Skips lengthen the reach, but no more than as many couplings of shells do", "Expect no reach from skips"
+    )
+    verdict = either(longer(skip, alike), "For reach, spend couplings on skips rather than on shells", verdict)
     yield (
-        f"**{cheap}**",
+        f"**{verdict}**",
         f"untrained {size}×{size}: "
         + "; ".join(f"{label(n)}, ξ = {xi[n][0]:.2f} ± {xi[n][1]:.2f} with {float(couplings.sel(network=n)):.0f} couplings" for n in xi),
         "`reach`, 06_reach",
@@ -80,11 +93,8 @@ def _of_reach(tree):
     runs = {n: solves(ds, network=n) for n in ds["network"].values}
     regular = next(n for n in runs if architecture(n) == "skip")
     dense = [n for n in runs if isinstance(architecture(n), int)]
-    verdict = either(
-        differ(runs[regular], runs[dense[0]]) and runs[regular].sum() > runs[dense[0]].sum(),
-        "Bridge the distance to the inputs with regular skips",
-        "Skips make no difference that these seeds decide",
-    )
+    worse = either(better(runs[dense[0]], runs[regular]), "Do without skips", "Skips make no difference that these seeds decide")
+    verdict = either(better(runs[regular], runs[dense[0]]), "Bridge the distance to the inputs with regular skips", worse)
     yield (
         f"**{verdict}**",
         f"XOR, {int(ds['lattice_size'])}×{int(ds['lattice_size'])}, inputs at distance {int(ds['input_distance'])}: "
@@ -142,25 +152,27 @@ def _of_precision(tree):
     shared = [b for b in betas if b <= best["centered"]]
     pooled = {e: np.concatenate([pooled_runs(tree, e, b) for b in shared]) for e in ESTIMATOR}
     ahead = max(pooled, key=lambda e: pooled[e].sum())
-    decided = differ(*pooled.values())
+    p = paired_p(*pooled.values())
+    above = [
+        f"at β = {b:g} {ESTIMATOR['centered']} {count(pooled_runs(tree, 'centered', b))}, {ESTIMATOR['one_sided']} "
+        f"{count(pooled_runs(tree, 'one_sided', b))}"
+        for b in betas
+        if b > best["centered"]
+    ]
     yield (
-        f"**{either(decided, f'Use the {ESTIMATOR[ahead]} estimator', 'Either estimator will do')}**",
+        f"**{either(p < 0.05, f'Use the {ESTIMATOR[ahead]} estimator', 'Which estimator is better is not decided')}**",
         f"all precisions and β ≤ {best['centered']:g}: "
         + ", ".join(f"{ESTIMATOR[e]} {count(pooled[e])}" for e in ESTIMATOR)
-        + "; above, one-sided: "
-        + ", ".join(
-            f"{count(pooled_runs(tree, 'one_sided', b))} at {b:g} (centred {count(pooled_runs(tree, 'centered', b))})"
-            for b in betas
-            if b > best["centered"]
-        ),
+        + f" (p = {p:.1g}, sign test over seeds); "
+        + "; ".join(above),
         "`stopped_early`, `readout_noise`, 06_precision",
     )
     enough, counts = [], []
     for node, (dim, title, _) in PRECISION.items():
         runs = {v: solves(tree[node], estimator="centered", beta=best["centered"], **{dim: v}) for v in tree[node][dim].values}
-        good = [v for v, run in runs.items() if run.mean() >= 0.5 and not differ(run, runs[min(runs)])]
+        good = [v for v, run in runs.items() if run.mean() >= 0.5 and not better(runs[min(runs)], run)]
         name, unit = {"tolerance": ("torque", ""), "phase_error": ("phase error", " rad")}[dim]
-        enough.append(f"a {name} of {max(good):g}{unit} is precise enough" if good else f"no {name} tried is small enough")
+        enough.append(f"a {name} of {max(good):g}{unit} is not shown to hurt" if good else f"no {name} tried is small enough")
         counts.append(f"{title} {', '.join(f'{count(r)} ({v:g})' for v, r in runs.items())}")
     yield (
         f"**At that β {in_words(enough)}**",

@@ -244,7 +244,8 @@ def _skips_caption(ds, names, solved, kept):
         f"(a) Seeds that solve XOR, with 95 % Wilson intervals; {'. '.join(lattices)}. Adding skips of {ds.attrs['skip_range']} to nearest "
         f"neighbours {' and '.join(tests)}. (b) Nudge response (rms over patterns, β → 0, mean over sites at least {ds.attrs['far']} from "
         f"the output, median and quartiles of {n} seeds) before (open) and after training; on the last lattice, in rad: {rad}. "
-        f"It falls as the output stops being pulled, so (c) shows it relative to that of the output: {share}. After training, skips "
+        f"An output that has its target is no longer pulled, so (c) shows it relative to that of the output: {share}. After training, "
+        f"skips "
         f"transmit {gain:.1f} times the share that nearest neighbours alone do. The largest share is kept by {label(strongest)}, {end}"
     )
 

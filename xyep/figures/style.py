@@ -127,6 +127,10 @@ def heatmap(axis, table, **keywords):
     axis.tick_params(length=0)
 
 
+#: What `save` writes of each figure.
+SUFFIXES = ("pdf", "svg", "png", "md")
+
+
 def save(figure, caption, stem):
     """Write ``stem``.pdf, .svg and .png (300 dpi) with equal bytes for equal figures, and the caption as ``stem``.md."""
     stem.parent.mkdir(parents=True, exist_ok=True)
