@@ -130,7 +130,7 @@ def _of_states(tree):
     text = "; ".join(f"{shells(k)} " + ", ".join(count(solves(ds, shells=k, initial_states=m)) for m in numbers) for k in kinds)
     cost = epoch_cost(ds).mean("shells")
     yield (
-        f"**Train from M = {enough} initial states of each pattern**",
+        f"**{either(runs[enough].any(), f'Train from M = {enough} initial states of each pattern', 'No M that was tried suffices')}**",
         f"XOR solved with M = {', '.join(map(str, numbers))}: {text}; sweeps an epoch: {', '.join(f'{float(c):,.0f}' for c in cost)}",
         "`initial_states`, 06_initial_states",
     )
