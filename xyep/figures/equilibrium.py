@@ -19,7 +19,8 @@ def dynamics(tree):
     target = ds.attrs["target"] + 2 * np.pi * np.round((float(ds["phase"][-1, -1]) - ds.attrs["target"]) / (2 * np.pi))
     axes[0].axhline(target, color="k", ls=":", lw=0.8, label="target")
     axes[0].axvline(turn, color="k", lw=0.6)
-    axes[0].text(turn, 0.5, "nudging on", transform=axes[0].get_xaxis_transform(), rotation=90, ha="right", va="center", fontsize=7)
+    place = {"transform": axes[0].get_xaxis_transform(), "rotation": 90, "ha": "right", "va": "center", "fontsize": 7}
+    axes[0].text(turn, 0.5, "nudging on", bbox={"fc": "w", "ec": "none", "pad": 1}, zorder=3, **place)
     axes[0].set(xlabel="time (1/coupling)", ylabel="phase (rad)")
     axes[0].legend(loc="lower left", bbox_to_anchor=(0.1, 0.98), ncols=2)
     axes[1].semilogy(ds["free_time"], ds["flow_energy"].clip(1e-14), color=COLORS["gradient_flow"])
