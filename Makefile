@@ -10,7 +10,9 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 WORKERS_OPTION := $(if $(WORKERS),--workers $(WORKERS))
 
 .DEFAULT_GOAL := reproduce
-.PHONY: reproduce paper figures test bench clean
+.PHONY: setup reproduce paper figures test bench clean
+
+setup: $(INSTALLED)  ## the virtual environment alone
 
 reproduce: $(INSTALLED)  ## the quick profile of every notebook, in minutes
 	$(BIN)/xyep reproduce --profile quick $(WORKERS_OPTION)
