@@ -229,7 +229,7 @@ def skips(tree):
             style = {"fmt": MARKERS[kind], "color": COLORS[kind], "label": shells(kind), "zorder": 3}
             axis.errorbar(added[n], middle, [[low], [high]], **BARS | style)
         middle, low, high = np.array([value(nodes[n]) for n in near[:1] + long]).T
-        style = {"fmt": "*-", "color": "0.3", "label": "random skips"}
+        style = {"fmt": f"{MARKERS['random']}-", "color": COLORS["random"], "label": "random skips"}
         axis.errorbar([added[n] for n in near[:1] + long], middle, [low, high], **BARS | style)
         axis.set_xscale("symlog", linthresh=5)
         axis.set(xlabel="couplings added", xlim=(-1, None), xticks=[0, 5, 20, 100, 400])
