@@ -62,6 +62,7 @@ parameters = {
     "skip_shells": skip_shells,
     "skip_seeds": skip_seeds,
 }
+snapshots = [*(s for s in snapshots if s < epochs), epochs]  # the last one is of the trained network
 study = studies.Study(notebook, profile, parameters, workers, scheduler)
 training = make_training(
     epochs=epochs,

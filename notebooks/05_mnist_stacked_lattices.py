@@ -77,6 +77,7 @@ parameters = {
     "small_channels": small_channels,
     "small_hidden": small_hidden,
 }
+snapshots = [*(s for s in snapshots if s < epochs), epochs]  # the last one is of the trained network
 study = studies.Study(notebook, profile, parameters, workers, scheduler)
 images = xyep.load_task(task, validation=validation)
 side = round(images.inputs.shape[1] ** 0.5)

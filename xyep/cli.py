@@ -24,6 +24,7 @@ def _parser():
     add.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="default all that have results")
     add.add_argument("--profile", choices=PROFILES, default="paper", help="whose results (default %(default)s)")
     add.add_argument("--rc", action="append", default=[], metavar="NAME=VALUE", help="a setting of matplotlib, such as image.cmap=cividis")
+    add.add_argument("--only", metavar="FIGURE", help="one figure, such as 03_decay")
     add.add_argument("--to", metavar="FOLDER", help="where to draw (default: the profile's figures); needed with --rc")
 
     add = commands.add_parser("data", help="say which data sets are at hand, or fetch one: xyep data fetch mnist")
@@ -68,6 +69,8 @@ def _reproduce(args):
     from .notebooks import check_parameters, run
 
     given = _assignments("-p", args.parameters)
+    if given and args.profile == "paper":
+        raise ValueError("-p: results of the paper profile are what README quotes; give --profile quick and all that shall differ")
     chosen = _select(args.notebooks)
     for name in {"profile", "workers", "scheduler"} & set(given):
         raise ValueError(f"-p: found {name}; give it as --{name}")
@@ -82,7 +85,7 @@ def _reproduce(args):
             print(f"xyep reproduce: {name} failed; finished runs are kept and the next call goes on from them\n{error}", file=sys.stderr)
             return 1
         print(f"  {target}")
-    print(f"{len(chosen)} notebooks in {time.monotonic() - started:.0f} s")
+    print(f"{len(chosen)} notebook{'s' * (len(chosen) > 1)} in {time.monotonic() - started:.0f} s")
     if args.profile == "paper":
         _write_report()
 
@@ -107,11 +110,13 @@ def _figures(args):
     rc = _assignments("--rc", args.rc)
     if rc and not args.to:
         raise ValueError("--rc: found without --to; name a folder, so that the committed figures stay as they are")
+    if args.only and not args.notebooks:
+        args.notebooks = [args.only.partition("_")[0]]
     for name in _select(args.notebooks):
         store = results(args.profile, name)
         if not store.exists() and not args.notebooks:
             continue
-        for path in draw(name, read_tree(store), args.to or figures(args.profile), rc=rc):
+        for path in draw(name, read_tree(store), args.to or figures(args.profile), args.only, rc):
             print(path)
     if args.profile == "paper" and not args.to:
         _write_report()

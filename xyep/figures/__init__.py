@@ -40,6 +40,10 @@ def draw(notebook, tree, target, only=None, rc=None):
     for key in rc or {}:
         if key not in mpl.rcParams:
             raise ValueError(f"rc: matplotlib has no setting {key!r}; they are listed in matplotlib.rcParams")
+        try:
+            mpl.RcParams({key: rc[key]})
+        except ValueError as error:
+            raise ValueError(f"rc: {key} cannot be {rc[key]!r} ({str(error).partition(';')[0][:100]})") from error
     paths = []
     for name in FIGURES[notebook] if only is None else [check_choice("only", only, tuple(FIGURES[notebook]))]:
         with mpl.rc_context(RC | (rc or {})):

@@ -19,7 +19,7 @@ def dynamics(tree):
     target = ds.attrs["target"] + 2 * np.pi * np.round((float(ds["phase"][-1, -1]) - ds.attrs["target"]) / (2 * np.pi))
     axes[0].axhline(target, color="k", ls=":", lw=0.8, label="target")
     axes[0].axvline(turn, color="k", lw=0.6)
-    place = {"transform": axes[0].get_xaxis_transform(), "rotation": 90, "ha": "right", "va": "center", "fontsize": 7}
+    place = {"transform": axes[0].get_xaxis_transform(), "rotation": 90, "ha": "right", "va": "center", "fontsize": "small"}
     axes[0].text(turn, 0.5, "nudging on", bbox={"fc": "w", "ec": "none", "pad": 1}, zorder=3, **place)
     axes[0].set(xlabel="time (1/coupling)", ylabel="phase (rad)")
     axes[0].legend(loc="lower left", bbox_to_anchor=(0.1, 0.98), ncols=2)
@@ -55,7 +55,7 @@ def gradient_error(tree):
     axis.set(xlabel="nudging strength β", ylabel="relative error of the gradient")
     axis.plot([], [], "k-", label="centred")
     axis.plot([], [], "k--", label="one-sided")
-    axis.legend(fontsize=6, loc="lower right")
+    axis.legend(fontsize="small", loc="lower right")
     text = {e: f"{min(s):.2f} to {max(s):.2f}" for e, s in slopes.items()}
     caption = (
         f"Relative error of the EP gradient against the exact gradient, medians over {ds.sizes['seed']} random networks each, with "
@@ -80,7 +80,7 @@ def equilibria(tree):
             axis.errorbar(mine["sites"], middle, bars, color=COLORS[kind], marker=MARKERS[kind], capsize=2, label=text)
     axes[0].set(xscale="log", yscale="log", xlabel="sites", ylabel="equilibria found")
     axes[1].set(xscale="log", ylim=(0, 1.05), xlabel="sites", ylabel="P(same equilibrium twice)")
-    axes[0].legend(fontsize=6)
+    axes[0].legend(fontsize="small")
     for method in ds["solver"].values:
         values = np.sort(ds["excess_energy"].sel(solver=method).values.ravel())
         axes[2].step(values, np.linspace(0, 1, len(values)), color=COLORS[method], label=method.replace("_", " "))

@@ -89,14 +89,14 @@ def _number(axes, by):
     """Channels or hidden sites beside the points of networks of one colour; all names in a legend."""
     names = sorted(by["error"], key=lambda n: (n.startswith("conv"), n.startswith("layered"), by["n_couplings"][n]))
     handles = dict(zip(*axes[0].get_legend_handles_labels()[::-1]))
-    axes[0].figure.legend([handles[label(n)] for n in names], map(label, names), loc="outside right center", fontsize=6)
+    axes[0].figure.legend([handles[label(n)] for n in names], map(label, names), loc="outside right center", fontsize="small")
     for axis, size in zip(axes, ("n_couplings", "wire_length")):
         for name in names:
             if "shells" not in name:
                 # clear of the front's line, which runs to the right and down
                 left = name.startswith("lcl")
                 place = {"xytext": (-6, -5) if left else (6, 0), "ha": "right" if left else "left", "va": "center"}
-                place |= {"textcoords": "offset points", "fontsize": 6, "color": COLORS[architecture(name)]}
+                place |= {"textcoords": "offset points", "fontsize": "small", "color": COLORS[architecture(name)]}
                 axis.annotate(name.split("_")[1], (by[size][name], by["error"][name]), **place)
 
 
@@ -160,7 +160,7 @@ def reach(tree):
     plain(axes[2].yaxis)
     axes[0].xaxis.set_major_locator(MaxNLocator(5, integer=True))
     lines = [Line2D([], [], color="k", ls=style, label=f"inputs at {d}") for d, style in zip(distances, STYLES)]
-    axes[2].legend(handles=lines, fontsize=6, loc="best")
+    axes[2].legend(handles=lines, fontsize="small", loc="best")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncol=len(names))
     letters(axes)
     few, many, skip, random = end_networks(tree)
@@ -325,7 +325,7 @@ def precision(tree):
         line[0].set_ylabel("probability of solving XOR")
         line[1].legend(
             title={"torque": "largest torque\n(couplings)", "rad": "phase error"}[unit],
-            title_fontsize=7,
+            title_fontsize="small",
             loc="center left",
             bbox_to_anchor=(1, 0.5),
         )

@@ -156,7 +156,7 @@ def over_couplings(tree):
     axis.plot([], [], "o:", color="0.4", mfc="white", lw=0.8, label="opposite edges")
     axis.set(xscale="log", yscale="log", xlabel="couplings", ylabel="test error (%)", ylim=(1.8, 80))
     plain(axis.yaxis)
-    figure.legend(loc="outside upper center", ncols=3, fontsize=6)
+    figure.legend(loc="outside upper center", ncols=3, fontsize="small")
     best, best_dense, difference = best_pair(nodes)
     error = difference.std(ddof=1) / np.sqrt(len(difference))
     deficit = -difference.mean()

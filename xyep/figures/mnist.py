@@ -44,7 +44,7 @@ def curves(tree):
         axis.set(xlabel="epoch", yscale="log", title=title)
         plain(axis.yaxis)
         axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        axis.legend(fontsize=6)
+        axis.legend(fontsize="small")
     axes[0].set_ylabel("validation error (%)")
     letters(axes)
     first = next(iter(nodes.values()))
@@ -73,7 +73,7 @@ def over_couplings(tree):
             axis.errorbar(size, wrong.mean(), spread, fmt=MARKERS[kind], color=COLORS[kind], capsize=2, label=label(name))
             below = kind == "lcl"  # local and shared networks have as many couplings
             place = {"xytext": (4, -7 if below else 3), "textcoords": "offset points", "ha": "right" if name == "lcl_1" else "left"}
-            axis.annotate(_short(name), (size, wrong.mean()), fontsize=6, color=COLORS[kind], **place)
+            axis.annotate(_short(name), (size, wrong.mean()), fontsize="small", color=COLORS[kind], **place)
     for axis, text in zip(axes, ("couplings", "total length of couplings (input spacings)")):
         axis.set(xscale="log", yscale="log", xlabel=text)
         plain(axis.yaxis)
@@ -171,7 +171,7 @@ def digits(tree):
         kind, wrong = architecture(name), _wrong(ds, "test_accuracy").values
         axes[0].plot(np.full(len(wrong), x), wrong, MARKERS[kind], color=COLORS[kind], alpha=0.35, mew=0)
         axes[0].errorbar(x + 0.25, wrong.mean(), wrong.std(ddof=1), fmt=MARKERS[kind], color=COLORS[kind], capsize=2)
-    axes[0].set_xticks(range(len(small)), [label(n).replace(", ", "\n") for n in small], fontsize=6)
+    axes[0].set_xticks(range(len(small)), [label(n).replace(", ", "\n") for n in small], fontsize="small")
     axes[0].set(ylabel="test error (%)", title="8×8 digits", xlim=(-0.5, len(small) - 0.3), ylim=(0, None))
     ticks = []
     for node in ("tuning", "digits_tuning"):
@@ -181,7 +181,7 @@ def digits(tree):
             axes[1].plot(np.full(len(wrong), x), wrong, MARKERS[kind], color=COLORS[kind], alpha=0.35, mew=0)
             axes[1].plot(x, wrong.min(), MARKERS[kind], color=COLORS[kind], ms=5, mfc="none")
             ticks.append(label(name).replace(", ", "\n") + "\ndigits" * (node == "digits_tuning"))
-    axes[1].set_xticks(range(len(ticks)), ticks, fontsize=5.5)
+    axes[1].set_xticks(range(len(ticks)), ticks, fontsize="x-small")
     axes[1].set(ylabel="validation error (%)", yscale="log", title="all settings tried; the chosen ones circled")
     plain(axes[1].yaxis)
     letters(axes)

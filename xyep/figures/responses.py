@@ -68,7 +68,7 @@ def _map_figure(tree, success):
         low = lattice_map(axes[1, column], ds, felt.sel(snapshot=shot).values, Normalize(0, float(felt.max())))
         axes[0, column].set_title(f"epoch {shot}")
     figure.colorbar(top, ax=axes[0], label="rms nudge response (rad)", shrink=0.9, pad=0.01)
-    figure.colorbar(low, ax=axes[1], label="rms input response (rad)", shrink=0.9, pad=0.01)
+    figure.colorbar(low, ax=axes[1], label="rms change between patterns (rad)", shrink=0.9, pad=0.01)
     letters(axes[:, 0], x=0.02)
     size = nudge.isel(snapshot=[0, -1]).where(ds["role"] != "input")
     share = affected(size, FRACTION).sum("site") / int((ds["role"] != "input").sum())
@@ -119,14 +119,14 @@ def decay(tree):
         axis.set(xlabel="distance from output\n(lattice constants)", title=f"inputs at distance {d}")
     axes[0].set_ylabel("rms nudge response (rad)")
     styles = [Line2D([], [], color="k", ls=":", label="before"), Line2D([], [], color="k", label="after training")]
-    axes[0].legend(handles=styles, fontsize=6, loc="lower left")
+    axes[0].legend(handles=styles, fontsize="small", loc="lower left")
     for axis in axes[1:-1]:
         axis.sharey(axes[0])
     d = distances[0]
     for shells in sorted({s for _, s in ratio}):
         values = ratio[d, shells]
         axes[-1].plot(values["snapshot"] + 1, values, "o-", color=COLORS[shells], label=f"{shells} shell{'s' * (shells > 1)}")
-    axes[-1].legend(fontsize=6, loc="lower left")
+    axes[-1].legend(fontsize="small", loc="lower left")
     axes[-1].set(xscale="log", yscale="log", xlabel="epoch + 1", ylabel="response at distance ≥ 3 (rad)", title=f"inputs at distance {d}")
     letters(axes)
     few, many = min(s for _, s in ratio), max(s for _, s in ratio)
@@ -166,7 +166,7 @@ def regions(tree):
             ends[kind, shells] = (middle[0], middle[-1], len(values))
         axis.set(xscale="log", xlabel="epoch + 1", title="runs that solve XOR" if kind else "runs that do not", ylim=(0, 1.02))
     axes[0].set_ylabel("affected share of the lattice")
-    axes[1].legend(*axes[bool(groups[False]) * 1].get_legend_handles_labels(), fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes[1].legend(*axes[bool(groups[False]) * 1].get_legend_handles_labels(), fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     letters(axes)
     text = {
         kind: ", ".join(f"{100 * a:.0f} → {100 * b:.0f} % ({s}; {n} runs)" for (k, s), (a, b, n) in sorted(ends.items()) if k == kind)

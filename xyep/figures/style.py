@@ -35,11 +35,11 @@ DIVERGING = "RdBu_r"
 RC = {
     "image.cmap": "viridis",
     "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
+    "axes.titlesize": "medium",
+    "axes.labelsize": "medium",
+    "xtick.labelsize": "small",
+    "ytick.labelsize": "small",
+    "legend.fontsize": "small",
     "legend.frameon": False,
     "lines.linewidth": 1.2,
     "lines.markersize": 3.5,
@@ -103,7 +103,7 @@ def in_order(names):
 
 def letters(axes, x=-0.02, y=1.03):
     for letter, axis in zip("abcdefghijkl", np.ravel(axes)):
-        axis.text(x, y, letter, transform=axis.transAxes, fontweight="bold", fontsize=9, ha="right", va="bottom")
+        axis.text(x, y, letter, transform=axis.transAxes, fontweight="bold", fontsize="large", ha="right", va="bottom")
 
 
 def plain(axis):
@@ -122,7 +122,7 @@ def success(axis, x, runs, **keywords):
 
 
 def heatmap(axis, table, **keywords):
-    keywords = {"cmap": plt.rcParams["image.cmap"], "linewidths": 0.5, "annot_kws": {"fontsize": 6}, **keywords}
+    keywords = {"cmap": plt.rcParams["image.cmap"], "linewidths": 0.5, "annot_kws": {"fontsize": "small"}, **keywords}
     sns.heatmap(table, ax=axis, **keywords)
     axis.tick_params(length=0)
 

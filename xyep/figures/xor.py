@@ -61,7 +61,7 @@ def success_bars(tree):
     figure, axes = subplots(1, 3, sharey=True, height=2.3, gridspec_kw={"width_ratios": [0.7, 1, 1]})
     for x, name in enumerate(dense):
         success(axes[0], x, solves(nodes[name]), color=COLORS[architecture(name)])
-    axes[0].set_xticks(range(len(dense)), [label(n).replace(", ", "\n").replace("layered ", "layered\n") for n in dense], fontsize=6)
+    axes[0].set_xticks(range(len(dense)), [label(n).replace(", ", "\n").replace("layered ", "layered\n") for n in dense], fontsize="small")
     axes[0].set_xlim(-0.6, len(dense) - 0.4)
     best = {}
     for axis, place in zip(axes[1:], ("near", "far")):
@@ -133,7 +133,7 @@ def solver_comparison(tree):
         if intervals[0][0] > intervals[1][1] or intervals[1][0] > intervals[0][1]:
             apart.append(label(name))
         p.append(p_value(*(solves(ds, solver=method, network=name) for method in ("fast", "gradient_flow"))))
-    axis.set_xticks(range(len(names)), [label(k).replace(", ", "\n").replace("layered ", "layered\n") for k in names], fontsize=6)
+    axis.set_xticks(range(len(names)), [label(k).replace(", ", "\n").replace("layered ", "layered\n") for k in names], fontsize="small")
     axis.set(ylabel="probability of solving XOR", ylim=(-0.03, 1.05), xlim=(-0.5, len(names) - 0.5))
     axis.legend()
     pairs = ", ".join(f"{label(name)} {a} and {b}" for name, a, b in zip(names, counts[::2], counts[1::2]))
