@@ -119,7 +119,7 @@ def decay(tree):
         axis.set(xlabel="distance from output\n(lattice constants)", title=f"inputs at distance {d}")
     axes[0].set_ylabel("rms nudge response (rad)")
     styles = [Line2D([], [], color="k", ls=":", label="before"), Line2D([], [], color="k", label="after training")]
-    axes[0].legend(handles=styles, fontsize="small", loc="lower left")
+    axes[len(distances) - 1].legend(handles=styles, loc="lower left")
     for axis in axes[1:-1]:
         axis.sharey(axes[0])
     d = distances[0]
