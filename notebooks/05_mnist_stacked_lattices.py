@@ -38,6 +38,7 @@ scheduler = None  # "threads", "processes" (default) or the address of a dask.di
 task = "mnist"  # or "digits": 8×8 images that come with scikit-learn
 validation = 0.0833333  # of the training images, on which the settings are chosen
 grid = {"beta": [0.1, 0.3], "learning_rate": [0.002, 0.005, 0.01], "coupling_decay": [0.05, 0.2]}
+channels_grid = {"beta": [0.1, 0.3], "learning_rate": [0.005, 0.01], "coupling_decay": [0.2]}  # of more channels
 tuning_epochs = 3
 epochs = 12
 seeds = 3
@@ -62,6 +63,7 @@ parameters = {
     "task": task,
     "validation": validation,
     "grid": grid,
+    "channels_grid": channels_grid,
     "tuning_epochs": tuning_epochs,
     "epochs": epochs,
     "seeds": seeds,
@@ -93,14 +95,15 @@ for name, net in networks.items():
 # %% [markdown]
 # ## 5.2 Choosing how to train
 #
-# Every point of the grid is trained for a few epochs and judged on the validation images. Networks of several channels take what is
-# chosen for one channel of their kind.
+# Every point of the grid is trained for a few epochs and judged on the validation images; for networks of several channels, which take
+# longer, of a smaller grid.
 
 # %%
-alone = {name: net for name, net in networks.items() if name in studies.tuned_as(networks).values()}
-study.train(studies.tune_images, alone, images, grid, tuning_epochs, node="tuning")
-best = studies.chosen(study.nodes["tuning"])
-options = {name: best[kind] for name, kind in studies.tuned_as(networks).items()}
+first = {name: net for name, net in networks.items() if name in studies.tuned_as(networks).values()}
+more = {name: net for name, net in networks.items() if name not in first}
+study.train(studies.tune_images, first, images, grid, tuning_epochs, node="tuning")
+study.train(studies.tune_images, more, images, channels_grid, tuning_epochs, node="tuning_channels")
+best = studies.chosen(study.nodes["tuning"]) | studies.chosen(study.nodes["tuning_channels"])
 best
 
 # %% [markdown]
@@ -110,7 +113,9 @@ best
 
 # %%
 mapped = [name for name in networks if name == "lcl_1" or name.startswith("lcl_1_")]
-study.train(studies.image_ensembles, networks, images, epochs, seeds, options, mapped, snapshots)
+for group in (first, more):
+    options = {name: best[name] for name in group}
+    study.train(studies.image_ensembles, group, images, epochs, seeds, options, [name for name in mapped if name in group], snapshots)
 
 # %% [markdown]
 # ## 5.4 Small images

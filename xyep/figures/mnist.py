@@ -174,7 +174,7 @@ def digits(tree):
     axes[0].set_xticks(range(len(small)), [label(n).replace(", ", "\n") for n in small], fontsize="small")
     axes[0].set(ylabel="test error (%)", title="8×8 digits", xlim=(-0.5, len(small) - 0.3), ylim=(0, None))
     ticks = []
-    for node in ("tuning", "digits_tuning"):
+    for node in ("tuning", "tuning_channels", "digits_tuning"):
         grid = tree[node]["validation_accuracy"]
         for name in in_order(grid["network"].values):
             wrong, x, kind = 100 * (1 - grid.sel(network=name).values.ravel()), len(ticks), architecture(name)
