@@ -21,13 +21,13 @@ from llvmlite.binding import get_host_cpu_name
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from comparison import gradient_per_sample  # noqa: E402
-from mnist import relaxation_rate, rest, training_epoch  # noqa: E402
-from relaxation import cost_per_sweep, one_gradient, thread_scaling, time_to_residual  # noqa: E402
-from tables import markdown  # noqa: E402
+from comparison import gradient_per_sample
+from mnist import relaxation_rate, rest, training_epoch
+from relaxation import cost_per_sweep, one_gradient, thread_scaling, time_to_residual
+from tables import markdown
 
-from xyep.provenance import commit, package_version  # noqa: E402
-from xyep.relaxation import NotConvergedWarning  # noqa: E402
+from xyep.provenance import commit, machine, package_version
+from xyep.relaxation import NotConvergedWarning
 
 BENCHMARKS = {
     f.__name__: f
@@ -53,17 +53,13 @@ def quietly(function, quick):
 
 def conditions():
     """Machine, versions and time of a measurement."""
-    cpu = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        models = [line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-        cpu = models[0] if models else cpu
+    cpu, _, cores = machine().rpartition(", ")
     versions = {name: version(name) for name in ("numpy", "numba", "jax", "diffrax")}
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "cpu": cpu,
         "architecture": get_host_cpu_name(),
-        "cores": cores,
+        "cores": int(cores.split()[0]),
         "load before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "versions": {"python": platform.python_version(), **versions, "xyep": package_version()},
         "commit": commit(),

@@ -58,7 +58,7 @@ def notebook_table():
         shown = ", ".join(f"[{figure[3:].replace('_', ' ')}](figures/{figure}.png)" for figure in FIGURES[name])
         lines.append(f"| [{name[:2]} {title(name)}](notebooks/{name}.ipynb) | {shown} | {minutes:.1f} |")
     machine = _tree(_ready()[0], "paper").attrs["machine"]
-    return "\n".join(lines) + f"\n\nMinutes are the time in which the results were made on {machine}, {total:.0f} in all."
+    return "\n".join(lines) + f"\n\nMinutes are those of the calls that finished the results, on {machine}, {total:.0f} in all."
 
 
 def speed():
