@@ -71,13 +71,15 @@ def over_couplings(tree):
         for axis, size in zip(axes, (ds.attrs["n_couplings"], ds.attrs["wire_length"])):
             spread = wrong.std(ddof=1) if len(wrong) > 1 else 0.0
             axis.errorbar(size, wrong.mean(), spread, fmt=MARKERS[kind], color=COLORS[kind], capsize=2, label=label(name))
-            below = kind == "lcl"  # local and shared networks have as many couplings
-            place = {"xytext": (4, -7 if below else 3), "textcoords": "offset points", "ha": "right" if name == "lcl_1" else "left"}
+            # local and shared networks have as many couplings, and those of one channel nearly as many
+            place = {"ha": "right" if name == "lcl_1" else "left", "textcoords": "offset points"}
+            place["xytext"] = {"lcl_1": (-4, -2), "lcl_1_shells1": (3, -9)}.get(name, (4, -7 if kind == "lcl" else 3))
             axis.annotate(_short(name), (size, wrong.mean()), fontsize="small", color=COLORS[kind], **place)
     for axis, text in zip(axes, ("couplings", "total length of couplings (input spacings)")):
         axis.set(xscale="log", yscale="log", xlabel=text)
         plain(axis.yaxis)
         axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.set_xlim(left=0.7 * axis.get_xlim()[0])
     axes[0].set_ylabel("test error (%)")
     kinds = {"lcl": "local, free couplings", "conv": "local, shared couplings", "layered": "dense layers"}
     marks = [Line2D([], [], ls="", marker=MARKERS[k], color=COLORS[k], label=text) for k, text in kinds.items()]
@@ -166,7 +168,7 @@ _SETTINGS = {"beta": "β", "learning_rate": "learning rate", "coupling_decay": "
 def digits(tree):
     """Test error on 8×8 digits, and validation errors over the grids of settings."""
     small = {name: tree[name].to_dataset() for name in in_order(tree) if name.startswith("digits_") and "test_accuracy" in tree[name]}
-    figure, axes = subplots(1, 2, height=2.6, gridspec_kw={"width_ratios": [1, 2]})
+    figure, axes = subplots(1, 2, height=2.9, gridspec_kw={"width_ratios": [1, 1.2]})
     for x, (name, ds) in enumerate(small.items()):
         kind, wrong = architecture(name), _wrong(ds, "test_accuracy").values
         axes[0].plot(np.full(len(wrong), x), wrong, MARKERS[kind], color=COLORS[kind], alpha=0.35, mew=0)
@@ -177,13 +179,14 @@ def digits(tree):
     for node in ("tuning", "tuning_channels", "digits_tuning"):
         grid = tree[node]["validation_accuracy"]
         for name in in_order(grid["network"].values):
-            wrong, x, kind = 100 * (1 - grid.sel(network=name).values.ravel()), len(ticks), architecture(name)
-            axes[1].plot(np.full(len(wrong), x), wrong, MARKERS[kind], color=COLORS[kind], alpha=0.35, mew=0)
-            axes[1].plot(x, wrong.min(), MARKERS[kind], color=COLORS[kind], ms=5, mfc="none")
-            ticks.append(label(name).replace(", ", "\n") + "\ndigits" * (node == "digits_tuning"))
-    axes[1].set_xticks(range(len(ticks)), ticks, fontsize="x-small")
-    axes[1].set(ylabel="validation error (%)", yscale="log", title="all settings tried; the chosen ones circled")
-    plain(axes[1].yaxis)
+            wrong, y, kind = 100 * (1 - grid.sel(network=name).values.ravel()), len(ticks), architecture(name)
+            axes[1].plot(wrong, np.full(len(wrong), y), MARKERS[kind], color=COLORS[kind], alpha=0.35, mew=0)
+            axes[1].plot(wrong.min(), y, MARKERS[kind], color=COLORS[kind], ms=5, mfc="none")
+            ticks.append("digits: " * (node == "digits_tuning") + label(name))
+    axes[1].set_yticks(range(len(ticks)), ticks)
+    axes[1].invert_yaxis()
+    axes[1].set(xlabel="validation error (%)", xscale="log", title="all settings tried; the chosen ones circled")
+    plain(axes[1].xaxis)
     letters(axes)
     first, tuning, own = next(iter(small.values())), tree["tuning"], tree["digits_tuning"]
     text = "; ".join(f"{label(n)} {percent(ds['test_accuracy'])} ({ds.attrs['n_couplings']:,} couplings)" for n, ds in small.items())
