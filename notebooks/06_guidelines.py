@@ -85,7 +85,7 @@ study(studies.copied, studies.density(image_tree).to_dict(), images, node="densi
 # %%
 study(studies.reach, studies.untrained_lattices(sizes, shells, skip_range, reach_seeds), node="reach")
 study(studies.copied, studies.trained_reach(response_tree).to_dict(), responses, node="trained_reach")
-study(studies.copied, response_tree["skips"].to_dataset().to_dict(), responses, node="skips")
+study(studies.copied, studies.ordered(response_tree["skips"].to_dataset()).to_dict(), responses, node="skips")
 
 # %% [markdown]
 # ## 6.3 How long it takes to settle

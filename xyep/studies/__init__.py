@@ -1,6 +1,6 @@
 """The studies of the notebooks: what is run and measured, as DataTrees; one module a group of notebooks."""
 
-from .common import Study
+from .common import Study, ordered
 from .equilibrium import dynamics, equilibria, gradient_errors, group_states, sample_networks
 from .guidelines import (
     copied,
@@ -37,6 +37,7 @@ __all__ = [
     "iris_ensembles",
     "iris_networks",
     "iris_skips",
+    "ordered",
     "precision_success",
     "reach",
     "relaxation_times",

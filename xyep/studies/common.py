@@ -45,6 +45,12 @@ def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
+def ordered(ds):
+    """A Dataset with its variables sorted by name, as Zarr lists them in any order."""
+    data, coords = ({name: ds[name].variable for name in sorted(group)} for group in (ds.data_vars, ds.coords))
+    return xr.Dataset(data, coords, ds.attrs)
+
+
 class Study:
     """The results of one notebook at one profile, a DataTree of nodes kept in ``results/<profile>/<notebook>.zarr``.
 
