@@ -9,6 +9,7 @@
 Phases are in radians, couplings and residuals in one common unit of energy, and time in its inverse.
 """
 
+from . import compiled as compiled  # before any kernel is compiled
 from .architectures import (
     all_to_all,
     cubic_lattice,
