@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .style import COLORS, COLUMN, MARKERS, architecture, label, letters, subplots
+from .style import COLORS, COLUMN, MARKERS, architecture, label, letters, plain, subplots
 
 #: Largest β at which the error still follows its leading power.
 FITTED = 0.1
@@ -80,7 +80,9 @@ def equilibria(tree):
             axis.errorbar(mine["sites"], middle, bars, color=COLORS[kind], marker=MARKERS[kind], capsize=2, label=text)
     axes[0].set(xscale="log", yscale="log", xlabel="sites", ylabel="equilibria found")
     axes[1].set(xscale="log", ylim=(0, 1.05), xlabel="sites", ylabel="P(same equilibrium twice)")
-    axes[0].legend(fontsize="small")
+    for axis in axes[:2]:
+        plain(axis.xaxis)
+    axes[0].legend(loc="lower right")
     for method in ds["solver"].values:
         values = np.sort(ds["excess_energy"].sel(solver=method).values.ravel())
         axes[2].step(values, np.linspace(0, 1, len(values)), color=COLORS[method], label=method.replace("_", " "))
