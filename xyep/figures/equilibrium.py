@@ -82,7 +82,7 @@ def equilibria(tree):
     axes[1].set(xscale="log", ylim=(0, 1.05), xlabel="sites", ylabel="P(same equilibrium twice)")
     for axis in axes[:2]:
         plain(axis.xaxis)
-    axes[0].legend(loc="lower right")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=len(kinds))
     for method in ds["solver"].values:
         values = np.sort(ds["excess_energy"].sel(solver=method).values.ravel())
         axes[2].step(values, np.linspace(0, 1, len(values)), color=COLORS[method], label=method.replace("_", " "))
