@@ -7,9 +7,9 @@ from tqdm import tqdm
 
 from xyep.cost import as_cost
 from xyep.gradients import EPGradient, ep_gradient
-from xyep.relaxation import Fast, random_phases, relax
+from xyep.paper.studies import IMAGES
+from xyep.relaxation import GaussSeidel, random_phases, relax
 from xyep.responses import circular_difference
-from xyep.studies import IMAGES
 
 #: Time per sample of one 784-120-10 gradient with the code published for arXiv:2402.08579, on two cores.
 PUBLISHED = 1.5
@@ -18,7 +18,7 @@ APART = 0.5
 THREADS = 2
 #: Nudging strength of the earlier code.
 BETA = 0.1
-PRECISE = Fast(tol=1e-10, over_relaxation=IMAGES["solver"].over_relaxation)
+PRECISE = GaussSeidel(tol=1e-10, over_relaxation=IMAGES["solver"].over_relaxation)
 
 
 class Samples:
@@ -26,7 +26,11 @@ class Samples:
 
     def __init__(self, net, n):
         task = images()
-        self.inputs, self.targets, self.initial = task.inputs[:n], task.targets[:n], random_phases((n, net.n_free), 0)
+        self.inputs, self.targets, self.initial = (
+            task.inputs[:n],
+            task.targets[:n],
+            random_phases((n, net.n_free), 0),
+        )
 
     def __len__(self):
         return len(self.inputs)
@@ -37,15 +41,25 @@ class Samples:
 
 def batches(baseline, samples, size):
     """The baseline's gradient of each batch; what `Baseline.relax` returns, over all samples."""
-    parts = [baseline.gradient(*samples[first : first + size])[1] for first in range(0, len(samples), size)]
+    parts = [
+        baseline.gradient(*samples[first : first + size])[1]
+        for first in range(0, len(samples), size)
+    ]
     return [np.concatenate(part) for part in zip(*parts)]
 
 
 def xyep_gradients(net, parameters, estimator, samples, tol, aligned=False):
     """A call that takes the gradient of each batch and returns residuals and sweeps."""
-    solver = Fast(tol=tol, dtype="float32", max_sweeps=2000, over_relaxation=IMAGES["solver"].over_relaxation)
+    solver = GaussSeidel(
+        tol=tol, dtype="float32", max_sweeps=2000, over_relaxation=IMAGES["solver"].over_relaxation
+    )
     size = min(IMAGES["batch_size"], len(samples))
-    keywords = {"beta": BETA, "cost": as_cost("log_cosine"), "solver": solver, "nudged_solver": solver}
+    keywords = {
+        "beta": BETA,
+        "cost": as_cost("log_cosine"),
+        "solver": solver,
+        "nudged_solver": solver,
+    }
     batch = EPGradient(net, size, estimator=estimator, threads=THREADS, **keywords)
 
     def call():
@@ -75,7 +89,14 @@ def agreement(net, parameters, estimator, samples, baseline):
         row[head + "other basin"] = int((~at_pole & ~keep).sum())
         if keep.any():
             keywords = {"beta": BETA, "estimator": estimator, "method": PRECISE, "threads": THREADS}
-            g = ep_gradient(net, parameters, samples.inputs[keep], samples.targets[keep], initial=initial[keep], **keywords)
+            g = ep_gradient(
+                net,
+                parameters,
+                samples.inputs[keep],
+                samples.targets[keep],
+                initial=initial[keep],
+                **keywords,
+            )
             a, b = g.parameters.flatten(), baseline.contrast(states, samples.inputs, keep)
             row[head + "cosine"] = float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
             row[head + "largest angle apart"] = float(apart[keep].max())
@@ -87,10 +108,20 @@ def _apart(net, parameters, samples, initial, betas, states):
     apart, free = np.zeros(len(samples)), initial
     for k, beta in enumerate((0.0, *betas)):
         if k == 0 or beta:
-            keywords = {"targets": samples.targets, "beta": beta, "method": PRECISE, "threads": THREADS}
-            phases = relax(net, parameters, initial[:, : net.n_inputs], initial=free, **keywords).phases
+            keywords = {
+                "targets": samples.targets,
+                "beta": beta,
+                "method": PRECISE,
+                "threads": THREADS,
+            }
+            phases = relax(
+                net, parameters, initial[:, : net.n_inputs], initial=free, **keywords
+            ).phases
             free = phases if k == 0 else free
-            apart = np.maximum(apart, np.abs(circular_difference(states[:, k], phases[:, net.n_inputs :])).max(axis=1))
+            apart = np.maximum(
+                apart,
+                np.abs(circular_difference(states[:, k], phases[:, net.n_inputs :])).max(axis=1),
+            )
     return apart
 
 
@@ -125,24 +156,45 @@ def gradient_per_sample(quick=False):
     from diffrax_baseline import CORES, RTOL, Baseline
 
     n_epoch, many, repeats = (2_000, 256, 1) if quick else (6_000, 2048, 3)
-    modes = [("centered", False)] if quick else [("centered", False), ("centered", True), ("one_sided", False)]
+    modes = (
+        [("centered", False)]
+        if quick
+        else [("centered", False), ("centered", True), ("one_sided", False)]
+    )
     rows, cosines = [], []
     for name in tqdm(("784-120-10", "LCL"), desc="gradient per sample"):
         net, n = NETWORKS[name](), (4 if quick else 32 if name == "784-120-10" else 16) * CORES // 2
         few = Samples(net, n)
         baselines = {mode: Baseline(net, mode[0], steady=mode[1]) for mode in modes}
         tolerances = (1e-8,) if quick else (RTOL, 1e-8)
-        precise = {(mode[0], tol): Baseline(net, mode[0], "float64", tol) for mode in modes if not mode[1] for tol in tolerances}
+        precise = {
+            (mode[0], tol): Baseline(net, mode[0], "float64", tol)
+            for mode in modes
+            if not mode[1]
+            for tol in tolerances
+        }
         initial = net.init_parameters(0)
         size = n if quick else _fastest_batch(baselines[modes[0]], initial, few)
         for state, p in {"initial": initial, "trained": trained(net, n_epoch, THREADS)}.items():
             for (estimator, steady), baseline in baselines.items():
                 baseline.load(p)
-                row = {"network": name, "parameters": state, "estimator": estimator, "integration": "steady" if steady else "T = 300"}
-                rows.append(row | _time(net, p, estimator, baseline, few, size, Samples(net, many), repeats))
+                row = {
+                    "network": name,
+                    "parameters": state,
+                    "estimator": estimator,
+                    "integration": "steady" if steady else "T = 300",
+                }
+                rows.append(
+                    row | _time(net, p, estimator, baseline, few, size, Samples(net, many), repeats)
+                )
             for (estimator, tol), baseline in precise.items():
                 baseline.load(p)
-                row = {"network": name, "parameters": state, "estimator": estimator, "rtol = atol": f"{tol:.0e}"}
+                row = {
+                    "network": name,
+                    "parameters": state,
+                    "estimator": estimator,
+                    "rtol = atol": f"{tol:.0e}",
+                }
                 cosines.append(row | agreement(net, p, estimator, few, baseline))
     return {"inputs": images().name, "times": rows, "cosines": cosines}
 
@@ -169,13 +221,16 @@ def _time(net, p, estimator, baseline, few, size, many, repeats):
     }
     reached, sweeps = calls["xyep"]()
     per_sample = {
-        key: seconds / len(few if key == "diffrax" else many) for key, seconds in interleaved(calls, repeats, ("diffrax",)).items()
+        key: seconds / len(few if key == "diffrax" else many)
+        for key, seconds in interleaved(calls, repeats, ("diffrax",)).items()
     }
     return {
         "diffrax, ms": spread(per_sample["diffrax"], 1e3),
         "xyep, ms": spread(per_sample["xyep"], 1e3),
         "ratio": spread(per_sample["diffrax"] / per_sample["xyep"]),
-        "ratio to 1.5 s": spread(PUBLISHED / per_sample["xyep"]) if net.name == "layered_784-120-10" else "",
+        "ratio to 1.5 s": spread(PUBLISHED / per_sample["xyep"])
+        if net.name == "layered_784-120-10"
+        else "",
         "aligned, ms": spread(per_sample["aligned"], 1e3),
         "to 1e-4, ms": spread(per_sample["1e-4"], 1e3),
         "residual, diffrax": [tol, float(measured.max())],

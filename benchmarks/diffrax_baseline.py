@@ -40,15 +40,29 @@ class Baseline:
         self.n, self.hidden = net.n_inputs, net.n_free - net.n_outputs
         i, j = net.edges.T
         self.below, top = i < self.n, self.n + self.hidden
-        if (j[self.below] >= top).any() or (i[~self.below] >= top).any() or (j[~self.below] < top).any():
-            raise ValueError(f"{net.name}: couplings within a layer, or from inputs to outputs, are not supported")
+        if (
+            (j[self.below] >= top).any()
+            or (i[~self.below] >= top).any()
+            or (j[~self.below] < top).any()
+        ):
+            raise ValueError(
+                f"{net.name}: couplings within a layer, or from inputs to outputs, are not supported"
+            )
         self._controller = diffrax.PIDController(rtol=tol, atol=tol, pcoeff=0.3, icoeff=0.4)
         self._event = diffrax.Event([self._at_pole] + [diffrax.steady_state_event()] * steady)
         everywhere, samples = PartitionSpec(), PartitionSpec("core")
         mesh = jax.make_mesh((CORES,), ("core",), axis_types=(AxisType.Auto,))
         phases = jax.vmap(self._phases, in_axes=(None, 0, 0, 0))
-        shares = {"mesh": mesh, "in_specs": (everywhere, *(samples,) * 3), "out_specs": samples, "check_vma": False}
-        self._relax, self._contrast = jax.jit(jax.shard_map(phases, **shares)), jax.jit(self._contrast_of)
+        shares = {
+            "mesh": mesh,
+            "in_specs": (everywhere, *(samples,) * 3),
+            "out_specs": samples,
+            "check_vma": False,
+        }
+        self._relax, self._contrast = (
+            jax.jit(jax.shard_map(phases, **shares)),
+            jax.jit(self._contrast_of),
+        )
 
     def load(self, parameters):
         net, n = self.net, self.n
@@ -60,7 +74,9 @@ class Baseline:
         amplitude, direction = parameters.bias_amplitude[n:], parameters.bias_phase[n:]
         bias = amplitude, np.stack([np.cos(direction), np.sin(direction)])
         with self._precision():
-            self._parameters = jax.tree.map(lambda part: jnp.asarray(part, self.dtype), (windows, readout, *bias))
+            self._parameters = jax.tree.map(
+                lambda part: jnp.asarray(part, self.dtype), (windows, readout, *bias)
+            )
 
     def _precision(self):
         return jax.enable_x64(self.dtype == np.float64)
@@ -69,7 +85,9 @@ class Baseline:
         field, readout, target, beta = arguments
         cosine, sine = jnp.cos(phi), jnp.sin(phi)
         u = jnp.stack([cosine, sine])
-        x, y = field + jnp.concatenate([u[:, self.hidden :] @ readout.T, u[:, : self.hidden] @ readout], axis=1)
+        x, y = field + jnp.concatenate(
+            [u[:, self.hidden :] @ readout.T, u[:, : self.hidden] @ readout], axis=1
+        )
         away = phi[self.hidden :] - target
         nudge = beta * jnp.sin(away) / jnp.maximum(1 + jnp.cos(away), POLE)
         return (y * cosine - x * sine).at[self.hidden :].add(-nudge)
@@ -81,7 +99,11 @@ class Baseline:
     def _phases(self, parameters, initial, inputs, target):
         """Free and two nudged states of one sample, with residual, steps and whether an output is at the pole."""
         windows, readout, amplitude, direction = parameters
-        field = (amplitude * direction).at[:, : self.hidden].add(jnp.stack([jnp.cos(inputs), jnp.sin(inputs)]) @ windows)
+        field = (
+            (amplitude * direction)
+            .at[:, : self.hidden]
+            .add(jnp.stack([jnp.cos(inputs), jnp.sin(inputs)]) @ windows)
+        )
         states, start = [], initial
         for beta in (0.0, *self.betas):
             if states and beta == 0.0:
@@ -105,7 +127,9 @@ class Baseline:
             )
             phi = solution.ys[0]
             residual = jnp.abs(self._velocity(0.0, phi, arguments)).max()
-            states.append((phi, residual, solution.stats["num_steps"], self._at_pole(0.0, phi, arguments)))
+            states.append(
+                (phi, residual, solution.stats["num_steps"], self._at_pole(0.0, phi, arguments))
+            )
             start = states[0][0]
         phi, residual, steps, at_pole = (jnp.stack(parts) for parts in zip(*states))
         return phi, residual, steps, at_pole.any()
@@ -115,7 +139,9 @@ class Baseline:
         net, n, hidden = self.net, self.n, self.hidden
         i, j = net.edges.T
         _, _, amplitude, (cosine, sine) = parameters
-        first, second = (jnp.stack([jnp.cos(states[:, k]), jnp.sin(states[:, k])], axis=1) for k in (1, 2))
+        first, second = (
+            jnp.stack([jnp.cos(states[:, k]), jnp.sin(states[:, k])], axis=1) for k in (1, 2)
+        )
         change = (first - second) * weights[:, None, None]
         clamped = jnp.stack([jnp.cos(inputs), jnp.sin(inputs)], axis=1)
         windows = jnp.einsum("sck,sci->ki", clamped, change[..., :hidden])
@@ -132,14 +158,22 @@ class Baseline:
         couplings = couplings.at[net.parameter].add(pairs, wrap_negative_indices=False)
         dx, dy = change.sum(axis=0)
         clamped_bias = jnp.zeros(n, self.dtype)
-        parts = couplings, clamped_bias, cosine * dx + sine * dy, clamped_bias, amplitude * (cosine * dy - sine * dx)
+        parts = (
+            couplings,
+            clamped_bias,
+            cosine * dx + sine * dy,
+            clamped_bias,
+            amplitude * (cosine * dy - sine * dx),
+        )
         return -jnp.concatenate(parts) / (self.betas[0] - self.betas[1])
 
     def relax(self, inputs, targets, initial):
         """(sample, phase, free site) states, (sample, phase) residual and steps, (sample,) whether at the pole."""
         with self._precision():
             parts = (jnp.asarray(part, self.dtype) for part in (initial, inputs, targets))
-            return jax.tree.map(np.asarray, jax.block_until_ready(self._relax(self._parameters, *parts)))
+            return jax.tree.map(
+                np.asarray, jax.block_until_ready(self._relax(self._parameters, *parts))
+            )
 
     def contrast(self, states, inputs, keep=None):
         """Flat gradient averaged over the samples, or over those to `keep`."""

@@ -12,10 +12,10 @@ from sweeps import Sweeps, measure
 from timing import interleaved, matrix_product, seconds_of, spread
 from tqdm import tqdm
 
-from xyep.architectures import layered, stacked_lattices
-from xyep.relaxation import Fast, relax
+from xyep.lattices import layered, stacked_lattices
+from xyep.paper.studies import IMAGES
+from xyep.relaxation import GaussSeidel, relax
 from xyep.responses import circular_difference
-from xyep.studies import IMAGES
 from xyep.tasks import Task, load_task, one_hot
 from xyep.training import Run, Training
 
@@ -67,17 +67,26 @@ def relaxation_rate(quick=False):
     inputs = images(128).inputs
     nets = {name: make() for name, make in NETWORKS.items()}
     mu, phase = IMAGES["solver"].over_relaxation, IMAGES["solver"].max_sweeps
-    rates = measure([Sweeps(net, "float32", inputs, over_relaxation=mu) for net in nets.values()], 5 if quick else 15, phase)
+    rates = measure(
+        [Sweeps(net, "float32", inputs, over_relaxation=mu) for net in nets.values()],
+        5 if quick else 15,
+        phase,
+    )
     for name, row in zip(nets, rates):
         row["network"] = name
     residuals = []
     for name, net in tqdm(nets.items(), desc="time to residual"):
         for dtype, tolerances in (("float32", (1e-2, 1e-3, 1e-4)), ("float64", (1e-8,))):
             block = Sweeps(net, dtype, inputs, over_relaxation=mu)
-            calls = {tol: lambda tol=tol, block=block: block.from_aligned(20_000, tol) for tol in tolerances}
+            calls = {
+                tol: lambda tol=tol, block=block: block.from_aligned(20_000, tol)
+                for tol in tolerances
+            }
             for tol, seconds in interleaved(calls, 3 if quick else 9).items():
                 calls[tol]()
-                sweeps, residual = (block.layout.per_sample(values) for values in (block.count, block.residual))
+                sweeps, residual = (
+                    block.layout.per_sample(values) for values in (block.count, block.residual)
+                )
                 row = {
                     "network": name,
                     "dtype": dtype,
@@ -93,10 +102,18 @@ def peak_memory():
     """Peak resident memory of this process in bytes; Linux's ru_maxrss would count the parent's at the fork."""
     status = Path("/proc/self/status")
     if status.exists():
-        return 1024 * int(next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM")))
+        return 1024 * int(
+            next(
+                line.split()[1]
+                for line in status.read_text().splitlines()
+                if line.startswith("VmHWM")
+            )
+        )
     import resource
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+        1 if sys.platform == "darwin" else 1024
+    )
 
 
 def epoch(threads, n):
@@ -108,7 +125,13 @@ def epoch(threads, n):
     seconds, _ = seconds_of(run.advance)
     a = {name: float(run.arrays[name][0]) for name in ("accuracy", "sweeps")}
     digest = float(np.abs(run.arrays["theta"]).sum())
-    return {"inputs": task.name, "seconds": seconds, "peak": peak_memory(), "sum of parameters": digest, **a}
+    return {
+        "inputs": task.name,
+        "seconds": seconds,
+        "peak": peak_memory(),
+        "sum of parameters": digest,
+        **a,
+    }
 
 
 def training_epoch(quick=False):
@@ -133,7 +156,13 @@ def training_epoch(quick=False):
         for threads, entries in results.items():
             rates += [work / min(seconds_of(product)[0] for _ in range(5))] if threads == 1 else []
             command = [sys.executable, os.fspath(Path(__file__).resolve()), str(threads), str(n)]
-            entries.append(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]))
+            entries.append(
+                json.loads(
+                    subprocess.run(
+                        command, capture_output=True, text=True, check=True
+                    ).stdout.splitlines()[-1]
+                )
+            )
     graph = NETWORKS["LCL"]().graph
     free, clamped = len(graph.free.parameter), len(graph.clamped.parameter)
     one, two = ([entry["seconds"] for entry in entries] for entries in results.values())
@@ -145,11 +174,15 @@ def training_epoch(quick=False):
         "one thread, s": spread(one),
         "two threads, s": spread(two),
         "speed-up": spread(np.divide(one, two)),
-        "peak memory, MiB": max(entry["peak"] for entries in results.values() for entry in entries) / 2**20,
+        "peak memory, MiB": max(entry["peak"] for entries in results.values() for entry in entries)
+        / 2**20,
         "sweeps a sample, three phases": first["sweeps"],
         "fraction of matrix product": spread(total / np.array(one) / np.array(rates)),
         "accuracy": first["accuracy"],
-        "same parameters": len({entry["sum of parameters"] for entries in results.values() for entry in entries}) == 1,
+        "same parameters": len(
+            {entry["sum of parameters"] for entries in results.values() for entry in entries}
+        )
+        == 1,
     }
     return [row]
 
@@ -164,15 +197,29 @@ def rest(quick=False):
     n = 50 if quick else 1000
     net, rows = NETWORKS["LCL"](), []
     p = trained(net, 6_000 if quick else 60_000)
-    inputs = load_task("mnist").test.inputs[:n] if images().name == "mnist" else images().inputs[-n:]
+    inputs = (
+        load_task("mnist").test.inputs[:n] if images().name == "mnist" else images().inputs[-n:]
+    )
     for dtype in tqdm(("float32", "float64"), desc="rest"):
         eq = relax(net, p, inputs, dtype=dtype, threads=2)
-        initial, tol = eq.phases[eq.converged], Fast(dtype=dtype).tol
+        initial, tol = eq.phases[eq.converged], GaussSeidel(dtype=dtype).tol
         keywords = {"initial": initial, "method": "gradient_flow", "tol": tol / 100, "threads": 2}
         seconds, flow = seconds_of(partial(relax, net, p, initial[:, : net.n_inputs], **keywords))
         move = np.abs(circular_difference(flow.phases, initial)).max(axis=1)
-        row = {"dtype": dtype, "tolerance": tol, "converged": f"{len(initial)} of {n}", "flow unconverged": flow.n_unconverged}
-        rows.append(row | {"median move": float(np.median(move)), "largest move": float(move.max()), "flow, s": seconds})
+        row = {
+            "dtype": dtype,
+            "tolerance": tol,
+            "converged": f"{len(initial)} of {n}",
+            "flow unconverged": flow.n_unconverged,
+        }
+        rows.append(
+            row
+            | {
+                "median move": float(np.median(move)),
+                "largest move": float(move.max()),
+                "flow, s": seconds,
+            }
+        )
     return {"inputs": images().name, "rows": rows}
 
 

@@ -8,10 +8,10 @@ from sweeps import Sweeps, measure
 from timing import interleaved, spread
 from tqdm import tqdm
 
-from xyep.architectures import layered, square_lattice
 from xyep.cost import as_cost
 from xyep.gradients import EPGradient, ep_gradient
-from xyep.relaxation import Fast, random_phases, relax
+from xyep.lattices import layered, square_lattice
+from xyep.relaxation import GaussSeidel, random_phases, relax
 from xyep.tasks import load_task
 
 #: Tolerances (rtol = atol) that gradient_flow may choose its fastest from; the default is 1e-6.
@@ -21,7 +21,9 @@ FLOW_TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6)
 def _lattice(size, shells, near=True):
     """Square lattice with the output in the middle and, if `near`, inputs left and right of it."""
     c = size // 2
-    return square_lattice((size, size), [(c, c - 1), (c, c + 1)] if near else [], [(c, c)], shells=shells)
+    return square_lattice(
+        (size, size), [(c, c - 1), (c, c + 1)] if near else [], [(c, c)], shells=shells
+    )
 
 
 def time_to_residual(quick=False):
@@ -58,9 +60,15 @@ def time_to_residual(quick=False):
                 return run(method="gradient_flow", rtol=tol, atol=tol)
 
             run(max_sweeps=1), run(method="gradient_flow", max_steps=1)  # compile
-            trial = interleaved({tol: lambda tol=tol: flow(tol) for tol in FLOW_TOLERANCES}, 1 if quick else 3)
+            trial = interleaved(
+                {tol: lambda tol=tol: flow(tol) for tol in FLOW_TOLERANCES}, 1 if quick else 3
+            )
             loose.append(min(FLOW_TOLERANCES, key=lambda tol: np.median(trial[tol])))
-            calls = {"fast": run, "default": lambda: run(method="gradient_flow"), "loose": lambda tol=loose[-1]: flow(tol)}
+            calls = {
+                "fast": run,
+                "default": lambda: run(method="gradient_flow"),
+                "loose": lambda tol=loose[-1]: flow(tol),
+            }
             work_of = {key: call() for key, call in calls.items()}
             seconds = interleaved(calls, repeats)
             for key in variants:
@@ -84,7 +92,7 @@ def time_to_residual(quick=False):
 
 
 def cost_per_sweep(quick=False):
-    """Cost of a sweep over the size of a square lattice up to 300×300, and over the number of neighbours.
+    """LogCosine of a sweep over the size of a square lattice up to 300×300, and over the number of neighbours.
 
     Two cache lines of lanes (one block), no lane stops early, one thread. A directed coupling counts two multiply-adds per lane
     (cosine and sine); the same core's matrix product, measured in turn, says what it could do at best, and a copy of a large array what
@@ -113,8 +121,14 @@ def cost_per_sweep(quick=False):
             rows += series
             x = np.log([row["free sites"] for row in series])
             y = np.log([row["milliseconds a sweep"]["median"] for row in series])
-            fit = {"shells": shells, "dtype": dtype, "exponent, 10×10 to 80×80": float(np.polyfit(x[:4], y[:4], 1)[0])}
-            fits.append(fit | {f"exponent, 10×10 to {sizes[-1]}×{sizes[-1]}": float(np.polyfit(x, y, 1)[0])})
+            fit = {
+                "shells": shells,
+                "dtype": dtype,
+                "exponent, 10×10 to 80×80": float(np.polyfit(x[:4], y[:4], 1)[0]),
+            }
+            fits.append(
+                fit | {f"exponent, 10×10 to {sizes[-1]}×{sizes[-1]}": float(np.polyfit(x, y, 1)[0])}
+            )
     nets = [_lattice(20, shells, near=False) for shells in range(5)]
     for dtype in ("float32", "float64"):
         for offset in (0, 16):
@@ -165,7 +179,10 @@ def thread_scaling(quick=False):
     p, n = net.init_parameters(0), len(inputs)
     cases = {
         "relax, float64, tol 1e-8": (lambda **k: relax(net, p, inputs, seed=0, **k), {}),
-        "relax, float32, 200 sweeps": (lambda **k: relax(net, p, inputs, seed=0, dtype="float32", tol=0.0, **k), {"max_sweeps": 200}),
+        "relax, float32, 200 sweeps": (
+            lambda **k: relax(net, p, inputs, seed=0, dtype="float32", tol=0.0, **k),
+            {"max_sweeps": 200},
+        ),
         "ep_gradient, float32, tol 1e-4": (
             lambda **k: ep_gradient(net, p, inputs, targets, dtype="float32", tol=1e-4, **k),
             {"max_sweeps": 300},
@@ -173,14 +190,23 @@ def thread_scaling(quick=False):
     }
     rows = []
     for name, (call, options) in tqdm(cases.items(), desc="threads"):
-        calls = {t: lambda t=t, call=call, options=options: call(threads=t, **options) for t in (1, 2)}
+        calls = {
+            t: lambda t=t, call=call, options=options: call(threads=t, **options) for t in (1, 2)
+        }
         calls["none"] = lambda call=call: call(threads=1, max_sweeps=0)
         calls |= {("control", t): lambda t=t: _arithmetic_on(t) for t in (1, 2)}
         seconds = interleaved(calls, 5 if quick else 15)
-        row = {"call": name, "samples": n, "one thread, ms": spread(seconds[1], 1e3), "two threads, ms": spread(seconds[2], 1e3)}
+        row = {
+            "call": name,
+            "samples": n,
+            "one thread, ms": spread(seconds[1], 1e3),
+            "two threads, ms": spread(seconds[2], 1e3),
+        }
         row["speed-up"] = spread(seconds[1] / seconds[2])
         row["share outside the sweeps"] = spread(seconds["none"] / seconds[1])
-        row["control: speed-up of pure arithmetic"] = spread(seconds["control", 1] / seconds["control", 2])
+        row["control: speed-up of pure arithmetic"] = spread(
+            seconds["control", 1] / seconds["control", 2]
+        )
         rows.append(row)
     return rows
 
@@ -197,19 +223,28 @@ def one_gradient(quick=False):
     net, task, m = _lattice(7, 4), load_task("xor"), 5
     p = net.init_parameters(0)
     inputs, targets = (np.repeat(part, m, axis=0) for part in (task.inputs, task.targets))
-    solver = Fast(tol=1e-4, over_relaxation=0.6, dtype="float32")
+    solver = GaussSeidel(tol=1e-4, over_relaxation=0.6, dtype="float32")
     keywords = {"beta": 0.1, "estimator": "centered", "threads": 1}
 
     def prepared(solver):
-        batch = EPGradient(net, len(inputs), cost=as_cost("log_cosine"), solver=solver, nudged_solver=solver, **keywords)
+        batch = EPGradient(
+            net,
+            len(inputs),
+            cost=as_cost("log_cosine"),
+            solver=solver,
+            nudged_solver=solver,
+            **keywords,
+        )
         batch.load(inputs, targets, np.arange(len(inputs)))
         initial = random_phases((len(inputs), net.n_free), 0)
         return lambda: batch(p, lambda first, last: initial[first:last])
 
     calls = {
-        "ep_gradient": lambda: ep_gradient(net, p, inputs, targets, seed=0, method=solver, **keywords),
+        "ep_gradient": lambda: ep_gradient(
+            net, p, inputs, targets, seed=0, method=solver, **keywords
+        ),
         "prepared": prepared(solver),
-        "no sweep": prepared(Fast(tol=1e-4, dtype="float32", max_sweeps=0)),
+        "no sweep": prepared(GaussSeidel(tol=1e-4, dtype="float32", max_sweeps=0)),
     }
     result = calls["ep_gradient"]()
     rows = []

@@ -68,25 +68,42 @@ def conditions():
 
 def report(results):
     """Markdown of all results."""
-    parts = ["# Benchmarks\n\nMade by `make bench` from `results.json`; do not edit. Medians, with minimum–maximum in brackets."]
+    parts = [
+        "# Benchmarks\n\nMade by `make bench` from `results.json`; do not edit. Medians, with minimum–maximum in brackets."
+    ]
     for name, entry in results.items():
         made = entry["conditions"]
         versions = ", ".join(f"{key} {value}" for key, value in made["versions"].items())
         title, _, text = cleandoc(BENCHMARKS[name].__doc__).partition("\n")
-        line = (
-            f"{made['date']}; {made['cpu']} ({made['architecture']}), {made['cores']} cores, load before {made['load before']}; {versions}."
+        line = f"{made['date']}; {made['cpu']} ({made['architecture']}), {made['cores']} cores, load before {made['load before']}; {versions}."
+        parts.append(
+            f"## {name}\n\n{title}\n\n{line}\n\n{markdown(name, entry['result'])}\n\n{text.strip()}"
         )
-        parts.append(f"## {name}\n\n{title}\n\n{line}\n\n{markdown(name, entry['result'])}\n\n{text.strip()}")
     return "\n\n".join(parts) + "\n"
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="xyep bench", description="Benchmarks of relaxation, of the EP gradient and of training.")
-    parser.add_argument(
-        "--only", action="append", choices=BENCHMARKS, metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}; may be repeated"
+    parser = argparse.ArgumentParser(
+        prog="xyep bench",
+        description="Benchmarks of relaxation, of the EP gradient and of training.",
     )
-    parser.add_argument("--quick", action="store_true", help="smaller and rougher; writes nothing unless --output-dir is given")
-    parser.add_argument("--output-dir", type=Path, help="where results.json and README.md go (default: the folder of this file)")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=BENCHMARKS,
+        metavar="NAME",
+        help=f"one of {', '.join(BENCHMARKS)}; may be repeated",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="smaller and rougher; writes nothing unless --output-dir is given",
+    )
+    parser.add_argument(
+        "--output-dir",
+        type=Path,
+        help="where results.json and README.md go (default: the folder of this file)",
+    )
     arguments = parser.parse_args(argv)
     folder = arguments.output_dir or (None if arguments.quick else HERE)
     path = folder / "results.json" if folder else None
@@ -97,7 +114,9 @@ def main(argv=None):
         if path:  # as it goes, so that an interrupted run keeps what it has
             folder.mkdir(parents=True, exist_ok=True)
             results = {key: results[key] for key in BENCHMARKS if key in results}
-            path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            path.write_text(
+                json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+            )
             (folder / "README.md").write_text(report(results), encoding="utf-8")
     print(report(results))
     return 0

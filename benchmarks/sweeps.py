@@ -21,7 +21,9 @@ class Sweeps:
         layout = self.layout = Layout(net, n, dtype)
         p, self.blocks = net.init_parameters(0), (0, layout.n_blocks)
         self.net, self.dtype, self.over_relaxation = net, dtype, over_relaxation
-        self.u, self.inputs, self.targets = (layout.empty(sites) for sites in (net.n_free, net.n_inputs, net.n_outputs))
+        self.u, self.inputs, self.targets = (
+            layout.empty(sites) for sites in (net.n_free, net.n_inputs, net.n_outputs)
+        )
         if offset is not None:
             memory = np.empty(self.u.nbytes + 2 * LINE, np.uint8)
             first = -memory.ctypes.data % LINE + offset
@@ -35,8 +37,20 @@ class Sweeps:
 
     def __call__(self, sweeps, tol=-1.0):
         """Field of the inputs, sweeps until each sample has converged or `sweeps` are done, one reading of the residual."""
-        stopping, arrays = Stopping(self.over_relaxation, tol, sweeps), (self.u, self.inputs, self.targets, self.couplings, self.bias)
-        relax_blocks(self.layout.lanes, self.blocks, *arrays, self.net.graph, Nudge(0.0, 1.0, 0.0), stopping, self.residual, self.count)
+        stopping, arrays = (
+            Stopping(self.over_relaxation, tol, sweeps),
+            (self.u, self.inputs, self.targets, self.couplings, self.bias),
+        )
+        relax_blocks(
+            self.layout.lanes,
+            self.blocks,
+            *arrays,
+            self.net.graph,
+            Nudge(0.0, 1.0, 0.0),
+            stopping,
+            self.residual,
+            self.count,
+        )
 
     def from_aligned(self, sweeps, tol):
         pack_start(self.layout, "aligned", self.u, self.blocks)
@@ -54,7 +68,9 @@ class Sweeps:
     def multiply_adds(self):
         """Of one sweep, and of the field of the inputs: two (cosine and sine) a lane for each directed coupling."""
         graph = self.net.graph
-        return 2 * self.lanes * len(graph.free.parameter), 2 * self.lanes * len(graph.clamped.parameter)
+        return 2 * self.lanes * len(graph.free.parameter), 2 * self.lanes * len(
+            graph.clamped.parameter
+        )
 
 
 def measure(blocks, repeats, free_phase=16):
@@ -68,7 +84,10 @@ def measure(blocks, repeats, free_phase=16):
     calls, counts = {"product": product, "copy": lambda: np.copyto(destination, source)}, []
     for k, block in enumerate(blocks):
         n = max(3, int(6e6 / block.lanes / block.net.n_free / (1 + block.neighbours / 8)))
-        calls[k, "none"], calls[k, "all"] = (lambda block=block: block(0)), (lambda block=block, n=n: block(n))
+        calls[k, "none"], calls[k, "all"] = (
+            (lambda block=block: block(0)),
+            (lambda block=block, n=n: block(n)),
+        )
         counts.append(n)
     seconds = interleaved(calls, repeats)
     product_rate = product_work / seconds["product"] / 1e9
@@ -77,7 +96,9 @@ def measure(blocks, repeats, free_phase=16):
         sweep = np.maximum(seconds[k, "all"] - seconds[k, "none"], 1e-12) / n
         work, input_work = block.multiply_adds
         rate = work / sweep / 1e9
-        phase_rate = (input_work + (free_phase + 1) * work) / (seconds[k, "none"] + free_phase * sweep) / 1e9
+        phase_rate = (
+            (input_work + (free_phase + 1) * work) / (seconds[k, "none"] + free_phase * sweep) / 1e9
+        )
         rows.append(
             {
                 "network": block.net.name,
@@ -89,13 +110,17 @@ def measure(blocks, repeats, free_phase=16):
                 "lanes": block.layout.width,
                 "bytes from cache line": block.u.ctypes.data % LINE,
                 "milliseconds a sweep": spread(sweep, 1e3),
-                "nanoseconds a site, lane and sweep": spread(sweep / block.net.n_free / block.lanes, 1e9),
+                "nanoseconds a site, lane and sweep": spread(
+                    sweep / block.net.n_free / block.lanes, 1e9
+                ),
                 "GFMA/s": spread(rate),
                 "matrix product GFMA/s": spread(product_rate),
                 "fraction of matrix product": spread(rate / product_rate),
                 "fraction, free phase": spread(phase_rate / product_rate),
                 "state and field, MB": (block.u.nbytes + block.u[0].nbytes) / 1e6,
-                "GB/s if each sweep streams them": spread((2 * block.u.nbytes + block.layout.n_blocks * block.u[0].nbytes) / sweep, 1e-9),
+                "GB/s if each sweep streams them": spread(
+                    (2 * block.u.nbytes + block.layout.n_blocks * block.u[0].nbytes) / sweep, 1e-9
+                ),
                 "memory copy GB/s": spread(2 * source.nbytes / seconds["copy"] / 1e9),
             }
         )

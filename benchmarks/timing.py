@@ -26,13 +26,21 @@ def interleaved(calls, repeats, warm=()):
 
 def spread(values, scale=1.0):
     values = np.asarray(values, float) * scale
-    return {"median": float(np.median(values)), "min": float(values.min()), "max": float(values.max()), "repeats": values.size}
+    return {
+        "median": float(np.median(values)),
+        "min": float(values.min()),
+        "max": float(values.max()),
+        "repeats": values.size,
+    }
 
 
 def matrix_product(dtype, size=1024):
     """A matrix product on one BLAS thread, and its multiply-adds."""
     a, b = np.random.default_rng(0).normal(size=(2, size, size)).astype(dtype)
-    out, blas = np.empty_like(a), ThreadpoolController()  # looking for the libraries takes milliseconds, setting their threads does not
+    out, blas = (
+        np.empty_like(a),
+        ThreadpoolController(),
+    )  # looking for the libraries takes milliseconds, setting their threads does not
 
     def call():
         with blas.limit(limits=1, user_api="blas"):

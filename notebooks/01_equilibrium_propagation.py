@@ -35,7 +35,7 @@ sizes = [3, 5, 7, 11]  # of square lattices whose equilibria are counted
 
 # %%
 import xyep
-from xyep import figures, studies
+from xyep.paper import figures, studies
 
 notebook = "01_equilibrium_propagation"
 parameters = {"betas": betas, "seeds": seeds, "initial_states": initial_states, "sizes": sizes}

@@ -41,7 +41,7 @@ compare_epochs = 300
 
 # %%
 import xyep
-from xyep import figures, studies
+from xyep.paper import figures, studies
 from xyep.training import make_training
 
 notebook = "02_xor_training"
@@ -87,7 +87,9 @@ study.train(studies.xor_ensembles, networks, training, seeds)
 # The same training for inputs at growing distance from the output, on lattices of growing size.
 
 # %%
-study.train(studies.success_map, map_sizes, shells, map_distances, training, map_seeds, node="success")
+study.train(
+    studies.success_map, map_sizes, shells, map_distances, training, map_seeds, node="success"
+)
 
 # %% [markdown]
 # ## 2.3 Does the dynamics matter?
@@ -96,8 +98,12 @@ study.train(studies.success_map, map_sizes, shells, map_distances, training, map
 # minimum. Trained with either, do networks succeed equally often?
 
 # %%
-small = {name: net for name, net in studies.xor_networks([3, 5], [1, 4]).items() if "far" not in name}
-small = {name: small[name] for name in small if name not in ("all_to_all_10", "near_square_5x5_shells4")}
+small = {
+    name: net for name, net in studies.xor_networks([3, 5], [1, 4]).items() if "far" not in name
+}
+small = {
+    name: small[name] for name in small if name not in ("all_to_all_10", "near_square_5x5_shells4")
+}
 study.train(studies.compare_solvers, small, compare_epochs, compare_seeds, node="solver_comparison")
 tree = study.finish()
 

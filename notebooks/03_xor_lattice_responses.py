@@ -36,14 +36,17 @@ size = 7  # of the square lattices
 distances = [1, 3]  # of the inputs from the output
 shells = [1, 2, 3, 4]
 snapshots = [0, 3, 10, 30, 100, 300, 1000]
-skip_placements = [[7, 3], [11, 4]]  # size and distance of the inputs, of lattices with skip couplings
+skip_placements = [
+    [7, 3],
+    [11, 4],
+]  # size and distance of the inputs, of lattices with skip couplings
 skip_range = 3
 skip_shells = [1, 2, 4]  # of lattices without, for comparison
 skip_seeds = 30
 
 # %%
 import xyep
-from xyep import figures, studies
+from xyep.paper import figures, studies
 from xyep.training import make_training
 
 notebook = "03_xor_lattice_responses"
@@ -62,7 +65,10 @@ parameters = {
     "skip_shells": skip_shells,
     "skip_seeds": skip_seeds,
 }
-snapshots = [*(s for s in snapshots if s < epochs), epochs]  # the last one is of the trained network
+snapshots = [
+    *(s for s in snapshots if s < epochs),
+    epochs,
+]  # the last one is of the trained network
 study = studies.Study(notebook, profile, parameters, workers, scheduler)
 training = make_training(
     epochs=epochs,
@@ -93,9 +99,20 @@ study.train(studies.response_ensembles, placements, shells, training, seeds)
 # the inputs at distance 4, it does not.
 
 # %%
-study.train(studies.skip_training, skip_placements, skip_shells, skip_range, training, skip_seeds, node="skips")
+study.train(
+    studies.skip_training,
+    skip_placements,
+    skip_shells,
+    skip_range,
+    training,
+    skip_seeds,
+    node="skips",
+)
 tree = study.finish()
-{name: f"{int((node['test_solved'] >= 0.95).sum())} of {node['test_solved'].size} solved" for name, node in tree.items()}
+{
+    name: f"{int((node['test_solved'] >= 0.95).sum())} of {node['test_solved'].size} solved"
+    for name, node in tree.items()
+}
 
 # %% [markdown]
 # ## 3.3 A lattice that succeeds, and one that fails

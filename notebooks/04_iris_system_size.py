@@ -32,7 +32,14 @@ workers = None  # runs at a time; None for one a core. Results do not depend on 
 scheduler = None  # "threads", "processes" (default) or the address of a dask.distributed scheduler
 epochs = 300
 seeds = 20  # of each network; a multiple of five tests all flowers equally often
-sizes = [3, 5, 7, 9, 11, 13]  # of the square lattices; inputs and outputs on opposite edges need at least 4
+sizes = [
+    3,
+    5,
+    7,
+    9,
+    11,
+    13,
+]  # of the square lattices; inputs and outputs on opposite edges need at least 4
 shells = [1, 2, 4]
 all_to_all = [8, 10, 12, 16, 24, 32, 48]  # sites
 hidden = [1, 2, 4, 8, 16, 32]  # sites of the layered networks
@@ -44,7 +51,7 @@ skip_size = 9
 skips = [5, 10, 20, 40, 80]  # long couplings added to a lattice
 
 # %%
-from xyep import figures, studies
+from xyep.paper import figures, studies
 
 notebook = "04_iris_system_size"
 parameters = {
@@ -74,11 +81,15 @@ study = studies.Study(notebook, profile, parameters, workers, scheduler)
 
 # %%
 candidates = studies.iris_networks([tuning_size], [max(shells)], [12], [8])
-study.train(studies.tune_iris, candidates, costs, learning_rates, epochs, tuning_seeds, node="tuning")
+study.train(
+    studies.tune_iris, candidates, costs, learning_rates, epochs, tuning_seeds, node="tuning"
+)
 validation = study.nodes["tuning"]["validation_accuracy"]
 settings = studies.best_settings(study.nodes["tuning"])
 print(settings)
-(100 * validation.mean("seed")).to_series().unstack("network").assign(mean=lambda table: table.mean(axis=1)).round(1)
+(100 * validation.mean("seed")).to_series().unstack("network").assign(
+    mean=lambda table: table.mean(axis=1)
+).round(1)
 
 # %% [markdown]
 # ## 4.2 Ensembles over size
@@ -87,7 +98,10 @@ print(settings)
 
 # %%
 networks = studies.iris_networks(sizes, shells, all_to_all, hidden)
-mapped = [f"{placement}_square_{skip_size}x{skip_size}_shells{max(shells)}" for placement in ("beside", "edges")]
+mapped = [
+    f"{placement}_square_{skip_size}x{skip_size}_shells{max(shells)}"
+    for placement in ("beside", "edges")
+]
 study.train(studies.iris_ensembles, networks, settings, epochs, seeds, mapped)
 study.train(studies.iris_skips, skip_size, min(shells), skips, settings, epochs, seeds)
 tree = study.finish()

@@ -38,7 +38,11 @@ scheduler = None  # "threads", "processes" (default) or the address of a dask.di
 task = "mnist"  # or "digits": 8×8 images that come with scikit-learn
 validation = 0.0833333  # of the training images, on which the settings are chosen
 grid = {"beta": [0.1, 0.3], "learning_rate": [0.002, 0.005, 0.01], "coupling_decay": [0.05, 0.2]}
-channels_grid = {"beta": [0.1, 0.3], "learning_rate": [0.005, 0.01], "coupling_decay": [0.2]}  # of more channels
+channels_grid = {
+    "beta": [0.1, 0.3],
+    "learning_rate": [0.005, 0.01],
+    "coupling_decay": [0.2],
+}  # of more channels
 tuning_epochs = 3
 epochs = 12
 seeds = 3
@@ -56,7 +60,7 @@ small_hidden = 200  # sites of the dense network
 
 # %%
 import xyep
-from xyep import figures, studies
+from xyep.paper import figures, studies
 
 notebook = "05_mnist_stacked_lattices"
 parameters = {
@@ -79,7 +83,10 @@ parameters = {
     "small_channels": small_channels,
     "small_hidden": small_hidden,
 }
-snapshots = [*(s for s in snapshots if s < epochs), epochs]  # the last one is of the trained network
+snapshots = [
+    *(s for s in snapshots if s < epochs),
+    epochs,
+]  # the last one is of the trained network
 study = studies.Study(notebook, profile, parameters, workers, scheduler)
 images = xyep.load_task(task, validation=validation)
 side = round(images.inputs.shape[1] ** 0.5)
@@ -88,9 +95,13 @@ side = round(images.inputs.shape[1] ** 0.5)
 # ## 5.1 The networks
 
 # %%
-networks = studies.image_networks((side, side), window, channels, shared_channels, intra_shells, dense)
+networks = studies.image_networks(
+    (side, side), window, channels, shared_channels, intra_shells, dense
+)
 for name, net in networks.items():
-    print(f"{name:14} {net.n_free - net.n_outputs:6} hidden sites {net.n_couplings:8} couplings {net.n_parameters:8} of them free")
+    print(
+        f"{name:14} {net.n_free - net.n_outputs:6} hidden sites {net.n_couplings:8} couplings {net.n_parameters:8} of them free"
+    )
 
 # %% [markdown]
 # ## 5.2 Choosing how to train
@@ -115,7 +126,16 @@ best
 mapped = [name for name in networks if name == "lcl_1" or name.startswith("lcl_1_")]
 for group in (first, more):
     options = {name: best[name] for name in group}
-    study.train(studies.image_ensembles, group, images, epochs, seeds, options, [name for name in mapped if name in group], snapshots)
+    study.train(
+        studies.image_ensembles,
+        group,
+        images,
+        epochs,
+        seeds,
+        options,
+        [name for name in mapped if name in group],
+        snapshots,
+    )
 
 # %% [markdown]
 # ## 5.4 Small images
@@ -125,14 +145,29 @@ for group in (first, more):
 # training images, which are mostly other writers' as well; then all training images are used.
 
 # %%
-moves = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x] + [(0, 0.5), (0, -0.5), (0.5, 0), (-0.5, 0)]
+moves = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x] + [
+    (0, 0.5),
+    (0, -0.5),
+    (0.5, 0),
+    (-0.5, 0),
+]
 small = {
     f"digits_lcl_{small_channels}": xyep.stacked_lattices((8, 8), 4, channels=small_channels),
-    f"digits_conv_{small_channels}": xyep.stacked_lattices((8, 8), 4, channels=small_channels, shared=True),
+    f"digits_conv_{small_channels}": xyep.stacked_lattices(
+        (8, 8), 4, channels=small_channels, shared=True
+    ),
     f"digits_layered_{small_hidden}": xyep.layered([64, small_hidden, 10]),
 }
 digits = xyep.load_task("digits", validation=1 / 6, shifts=moves)
-study.train(studies.tune_images, small, digits, small_grid, small_epochs, node="digits_tuning", batch_size=32)
+study.train(
+    studies.tune_images,
+    small,
+    digits,
+    small_grid,
+    small_epochs,
+    node="digits_tuning",
+    batch_size=32,
+)
 best = studies.chosen(study.nodes["digits_tuning"])
 digits = xyep.load_task("digits", validation=0, shifts=moves)
 study.train(studies.image_ensembles, small, digits, small_epochs, small_seeds, best, batch_size=32)

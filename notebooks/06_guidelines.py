@@ -31,7 +31,11 @@ state_counts = [1, 2, 5, 10]  # M
 state_seeds = 30
 state_epochs = 500
 betas = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0]
-tolerances = [1e-1, 1e-2, 1e-4]  # torques at which a relaxation is stopped, in units of the couplings
+tolerances = [
+    1e-1,
+    1e-2,
+    1e-4,
+]  # torques at which a relaxation is stopped, in units of the couplings
 phase_errors = [0.03, 0.1]  # of the readout, in rad
 beta_seeds = 20
 beta_epochs = 300
@@ -40,7 +44,7 @@ beta_epochs = 300
 from IPython.display import Markdown
 
 import xyep
-from xyep import figures, studies
+from xyep.paper import figures, studies
 from xyep.training import make_training
 
 notebook = "06_guidelines"
@@ -83,9 +87,18 @@ study(studies.copied, studies.density(image_tree).to_dict(), images, node="densi
 # the training of notebook 03, of all its seeds and at its β = 0.1, from which the success of XOR with skip couplings is taken too.
 
 # %%
-study(studies.reach, studies.untrained_lattices(sizes, shells, skip_range, reach_seeds), node="reach")
-study(studies.copied, studies.trained_reach(response_tree).to_dict(), responses, node="trained_reach")
-study(studies.copied, studies.ordered(response_tree["skips"].to_dataset()).to_dict(), responses, node="skips")
+study(
+    studies.reach, studies.untrained_lattices(sizes, shells, skip_range, reach_seeds), node="reach"
+)
+study(
+    studies.copied, studies.trained_reach(response_tree).to_dict(), responses, node="trained_reach"
+)
+study(
+    studies.copied,
+    studies.ordered(response_tree["skips"].to_dataset()).to_dict(),
+    responses,
+    node="skips",
+)
 
 # %% [markdown]
 # ## 6.3 How long it takes to settle
@@ -94,7 +107,11 @@ study(studies.copied, studies.ordered(response_tree["skips"].to_dataset()).to_di
 # gradient flow, what a machine pays, in units of the inverse coupling.
 
 # %%
-study(studies.relaxation_times, studies.untrained_lattices(sizes, shells, skip_range, time_seeds), node="relaxation")
+study(
+    studies.relaxation_times,
+    studies.untrained_lattices(sizes, shells, skip_range, time_seeds),
+    node="relaxation",
+)
 
 # %% [markdown]
 # ## 6.4 How many initial states
@@ -106,7 +123,14 @@ study(studies.relaxation_times, studies.untrained_lattices(sizes, shells, skip_r
 # %%
 networks = {s: xyep.xor_lattice(5, s, 2) for s in state_shells}
 training = make_training(epochs=state_epochs, record_every=max(1, state_epochs // 20))
-study.train(studies.initial_state_success, networks, state_counts, training, state_seeds, node="initial_states")
+study.train(
+    studies.initial_state_success,
+    networks,
+    state_counts,
+    training,
+    state_seeds,
+    node="initial_states",
+)
 
 # %% [markdown]
 # ## 6.5 How strongly to nudge, at what precision
@@ -121,7 +145,15 @@ study.train(studies.initial_state_success, networks, state_counts, training, sta
 
 # %%
 training = make_training(epochs=beta_epochs, record_every=beta_epochs)
-study.train(studies.precision_success, xyep.xor_lattice(5, 4, 2), betas, tolerances, phase_errors, training, beta_seeds)
+study.train(
+    studies.precision_success,
+    xyep.xor_lattice(5, 4, 2),
+    betas,
+    tolerances,
+    phase_errors,
+    training,
+    beta_seeds,
+)
 tree = study.finish()
 
 # %% [markdown]

@@ -11,13 +11,19 @@ import numpy as np
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from xyep.architectures import LATTICES, all_to_all, lattice, layered, stacked_lattices
 from xyep.cost import CrossEntropy, as_cost
 from xyep.energy import hessian
+from xyep.lattices import LATTICES, all_to_all, lattice, layered, stacked_lattices
 from xyep.network import Network, Parameters
 
 #: Smallest and largest number of cells along a direction of an open lattice, and the periodic lattices in which no coupling meets itself.
-OPEN_CELLS = {"square": (2, 5), "triangular": (2, 5), "honeycomb": (2, 3), "kagome": (2, 3), "cubic": (2, 3)}
+OPEN_CELLS = {
+    "square": (2, 5),
+    "triangular": (2, 5),
+    "honeycomb": (2, 3),
+    "kagome": (2, 3),
+    "cubic": (2, 3),
+}
 PERIODIC = {
     "square": [((3, 3), 1), ((3, 4), 2), ((5, 5), 3), ((5, 5), 4)],
     "triangular": [((3, 3), 1), ((4, 4), 2), ((5, 5), 3)],
@@ -41,7 +47,9 @@ class Case(NamedTuple):
         """Largest field that a site can feel, the unit of rounding errors and of stiffness."""
         p, net = self.parameters, self.net
         strength = np.repeat(np.abs(p.couplings[net.parameter]), 2)
-        return float(np.max(np.bincount(net.edges.ravel(), strength, net.n_sites) + np.abs(p.bias_amplitude)))
+        return float(
+            np.max(np.bincount(net.edges.ravel(), strength, net.n_sites) + np.abs(p.bias_amplitude))
+        )
 
     def initial(self):
         """Random phases of all sites, the inputs clamped."""
@@ -51,7 +59,9 @@ class Case(NamedTuple):
     def softest(self, phases):
         """Smallest eigenvalue of the Hessian over the free sites in one state."""
         n = self.net.n_inputs
-        return float(np.linalg.eigvalsh(hessian(self.net, self.parameters, phases).toarray()[n:, n:])[0])
+        return float(
+            np.linalg.eigvalsh(hessian(self.net, self.parameters, phases).toarray()[n:, n:])[0]
+        )
 
 
 @st.composite
@@ -64,18 +74,40 @@ def lattices(draw, kind=None):
         shape, shells = draw(st.sampled_from(PERIODIC[kind]))
     else:
         directions = len(LATTICES[kind][0])
-        shape, shells = tuple(draw(st.integers(*OPEN_CELLS[kind])) for _ in range(directions)), draw(st.integers(1, 4))
+        shape, shells = (
+            tuple(draw(st.integers(*OPEN_CELLS[kind])) for _ in range(directions)),
+            draw(st.integers(1, 4)),
+        )
         options = draw(st.sampled_from([{}, {}, {"skip_range": 2}, {"skips": 2}]))
     basis = len(LATTICES[kind][1])
     full = (*shape, basis) if basis > 1 else shape
-    sites = [tuple(map(int, np.unravel_index(s, full))) for s in draw(st.permutations(range(int(np.prod(full)))))]
+    sites = [
+        tuple(map(int, np.unravel_index(s, full)))
+        for s in draw(st.permutations(range(int(np.prod(full)))))
+    ]
     n_inputs, n_outputs = draw(st.integers(0, 2)), draw(st.integers(1, 2))
     if options.get("skips"):
         try:
-            return lattice(kind, shape, sites[:n_inputs], sites[-n_outputs:], shells=shells, skip_seed=draw(st.integers(0, 9)), **options)
+            return lattice(
+                kind,
+                shape,
+                sites[:n_inputs],
+                sites[-n_outputs:],
+                shells=shells,
+                skip_seed=draw(st.integers(0, 9)),
+                **options,
+            )
         except ValueError:  # all pairs are coupled already
             options = {}
-    return lattice(kind, shape, sites[:n_inputs], sites[-n_outputs:], shells=shells, periodic=periodic, **options)
+    return lattice(
+        kind,
+        shape,
+        sites[:n_inputs],
+        sites[-n_outputs:],
+        shells=shells,
+        periodic=periodic,
+        **options,
+    )
 
 
 @st.composite
@@ -95,13 +127,21 @@ def graphs(draw, tree=False):
     n_inputs = 1 if tree else draw(st.integers(0, min(2, n - 1)))
     n_outputs = draw(st.integers(1, min(2, n - n_inputs)))
     sites = rng.permutation(n)
-    return Network(edges, sites[:n_inputs], sites[n_inputs : n_inputs + n_outputs], positions=rng.normal(size=(n, 2)), tying=tying)
+    return Network(
+        edges,
+        sites[:n_inputs],
+        sites[n_inputs : n_inputs + n_outputs],
+        positions=rng.normal(size=(n, 2)),
+        tying=tying,
+    )
 
 
 @st.composite
 def dense(draw):
     n = draw(st.integers(3, 9))
-    return all_to_all(n, inputs=draw(st.integers(0, 2)), outputs=draw(st.integers(1, min(2, n - 2))))
+    return all_to_all(
+        n, inputs=draw(st.integers(0, 2)), outputs=draw(st.integers(1, min(2, n - 2)))
+    )
 
 
 def layers():
@@ -113,14 +153,25 @@ def stacks(draw):
     """An input lattice under one or two hidden lattices, with free or shared couplings."""
     layers = draw(st.integers(1, 2))
     options = {"channels": draw(st.lists(st.integers(1, 3), min_size=layers, max_size=layers))}
-    options |= {"window": [draw(st.integers(1, 4 - layers)), 2][:layers], "stride": [draw(st.integers(1, 2)), 1][:layers]}
-    options |= {"shared": draw(st.booleans()), "intra_shells": draw(st.integers(0, 4)), "outputs": draw(st.integers(1, 3))}
-    return stacked_lattices((draw(st.integers(4, 5)), 5), readout=draw(st.sampled_from(["dense", 4])), **options)
+    options |= {
+        "window": [draw(st.integers(1, 4 - layers)), 2][:layers],
+        "stride": [draw(st.integers(1, 2)), 1][:layers],
+    }
+    options |= {
+        "shared": draw(st.booleans()),
+        "intra_shells": draw(st.integers(0, 4)),
+        "outputs": draw(st.integers(1, 3)),
+    }
+    return stacked_lattices(
+        (draw(st.integers(4, 5)), 5), readout=draw(st.sampled_from(["dense", 4])), **options
+    )
 
 
 def networks():
     """Every architecture alike."""
-    return st.one_of(dense(), layers(), graphs(), stacks(), *(lattices(kind) for kind in sorted(LATTICES)))
+    return st.one_of(
+        dense(), layers(), graphs(), stacks(), *(lattices(kind) for kind in sorted(LATTICES))
+    )
 
 
 @st.composite
@@ -130,7 +181,9 @@ def cases(draw, nets=None, bias=("none", "some", "all"), max_samples=3):
     which = draw(st.sampled_from(bias))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     couplings = rng.normal(size=net.n_parameters) * rng.choice([0.5, 1.0, 2.0])
-    biased = (np.arange(net.n_sites) >= net.n_inputs) & (rng.random(net.n_sites) < {"none": 0.0, "some": 0.4, "all": 1.0}[which])
+    biased = (np.arange(net.n_sites) >= net.n_inputs) & (
+        rng.random(net.n_sites) < {"none": 0.0, "some": 0.4, "all": 1.0}[which]
+    )
     if not net.n_inputs and not biased.any():
         biased[rng.integers(net.n_sites)] = True
     amplitude = np.where(biased, rng.normal(size=net.n_sites), 0.0)
@@ -155,7 +208,9 @@ def on_networks(wanted=200, spare=20, **options):
 
             examples()
             left_out = [reason for reason in reasons if reason]
-            assert len(reasons) - len(left_out) >= wanted, f"{len(left_out)} of {len(reasons)} networks left out: {set(left_out)}"
+            assert len(reasons) - len(left_out) >= wanted, (
+                f"{len(left_out)} of {len(reasons)} networks left out: {set(left_out)}"
+            )
 
         run.__name__, run.__doc__ = test.__name__, test.__doc__
         return run

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from strategies import angle, cases, networks
 
-from xyep.architectures import all_to_all, triangular_lattice
 from xyep.energy import energy, force, hessian, parameter_gradient
+from xyep.lattices import all_to_all, triangular_lattice
 from xyep.network import Network, Parameters
 from xyep.relaxation import relax
 
@@ -37,7 +37,9 @@ def test_hessian_is_minus_the_slope_of_the_force(case):
     plus, minus = force(net, p, _shifted(phases, STEP)).reshape(2, net.n_sites, net.n_sites)
     matrix = hessian(net, p, phases).toarray()
     np.testing.assert_allclose(matrix, matrix.T, rtol=0, atol=1e-14)
-    np.testing.assert_allclose(matrix[:, n:], -((plus - minus) / (2 * STEP))[:, n:], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(
+        matrix[:, n:], -((plus - minus) / (2 * STEP))[:, n:], rtol=0, atol=1e-7
+    )
 
 
 @settings(max_examples=100)
@@ -47,7 +49,11 @@ def test_parameter_gradient_is_the_slope_of_the_energy(case):
     phases = case.initial()[0]
     theta = p.flatten()
     slope = [
-        (energy(net, net.unflatten(theta + move), phases) - energy(net, net.unflatten(theta - move), phases)) / (2 * STEP)
+        (
+            energy(net, net.unflatten(theta + move), phases)
+            - energy(net, net.unflatten(theta - move), phases)
+        )
+        / (2 * STEP)
         for move in STEP * np.eye(len(theta))
     ]
     expected = net.unflatten(np.array(slope))
@@ -66,7 +72,9 @@ def test_a_batch_of_any_shape_is_its_samples_one_by_one(case):
     for function in (energy, force, parameter_gradient):
         batch = function(net, p, phases)
         single = function(net, p, phases[1, 2])
-        for all_of_them, one in zip(batch, single) if function is parameter_gradient else [(batch, single)]:
+        for all_of_them, one in (
+            zip(batch, single) if function is parameter_gradient else [(batch, single)]
+        ):
             np.testing.assert_allclose(all_of_them[1, 2], one, rtol=0, atol=1e-13 * case.scale)
 
 
@@ -77,9 +85,18 @@ def test_gauge_symmetry(case):
     net, p, turn = case.net, case.parameters, case.rng.uniform(-np.pi, np.pi)
     phases = case.initial()
     turned = p._replace(bias_phase=p.bias_phase + turn)
-    np.testing.assert_allclose(energy(net, turned, phases + turn), energy(net, p, phases), rtol=0, atol=1e-12 * case.scale * net.n_sites)
-    np.testing.assert_allclose(force(net, turned, phases + turn), force(net, p, phases), rtol=0, atol=1e-12 * case.scale)
-    for a, b in zip(parameter_gradient(net, turned, phases + turn), parameter_gradient(net, p, phases)):
+    np.testing.assert_allclose(
+        energy(net, turned, phases + turn),
+        energy(net, p, phases),
+        rtol=0,
+        atol=1e-12 * case.scale * net.n_sites,
+    )
+    np.testing.assert_allclose(
+        force(net, turned, phases + turn), force(net, p, phases), rtol=0, atol=1e-12 * case.scale
+    )
+    for a, b in zip(
+        parameter_gradient(net, turned, phases + turn), parameter_gradient(net, p, phases)
+    ):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * max(1, case.scale) * net.n_couplings)
 
 
@@ -90,13 +107,21 @@ def test_mirror_symmetry(case):
     net, p, phases = case.net, case.parameters, case.initial()
     mirrored = p._replace(bias_phase=-p.bias_phase)
     np.testing.assert_array_equal(energy(net, mirrored, -phases), energy(net, p, phases))
-    np.testing.assert_allclose(force(net, mirrored, -phases), -force(net, p, phases), rtol=0, atol=1e-13 * case.scale)
+    np.testing.assert_allclose(
+        force(net, mirrored, -phases), -force(net, p, phases), rtol=0, atol=1e-13 * case.scale
+    )
 
 
 def relabel(net, place):
     """The same network with site label s called place[s], and for each site of `net` its number in the new one."""
     labels = place[net.labels]
-    new = Network(labels[net.edges], labels[net.inputs], labels[net.outputs], tying=net.parameter, n_sites=net.n_sites)
+    new = Network(
+        labels[net.edges],
+        labels[net.inputs],
+        labels[net.outputs],
+        tying=net.parameter,
+        n_sites=net.n_sites,
+    )
     return new, np.argsort(new.labels)[labels]
 
 
@@ -108,9 +133,17 @@ def test_permutation_symmetry(case):
     new, number = relabel(net, case.rng.permutation(net.n_sites))
     q = Parameters(p.couplings, *np.empty((2, net.n_sites)))
     moved = np.empty_like(phases)
-    moved[:, number], q.bias_amplitude[number], q.bias_phase[number] = phases, p.bias_amplitude, p.bias_phase
-    np.testing.assert_allclose(energy(new, q, moved), energy(net, p, phases), rtol=0, atol=1e-13 * case.scale * net.n_sites)
-    np.testing.assert_allclose(force(new, q, moved)[:, number], force(net, p, phases), rtol=0, atol=1e-13 * case.scale)
+    moved[:, number], q.bias_amplitude[number], q.bias_phase[number] = (
+        phases,
+        p.bias_amplitude,
+        p.bias_phase,
+    )
+    np.testing.assert_allclose(
+        energy(new, q, moved), energy(net, p, phases), rtol=0, atol=1e-13 * case.scale * net.n_sites
+    )
+    np.testing.assert_allclose(
+        force(new, q, moved)[:, number], force(net, p, phases), rtol=0, atol=1e-13 * case.scale
+    )
 
 
 @settings(max_examples=50)
@@ -122,13 +155,17 @@ def test_energy_is_the_double_sum_of_the_definition(net):
     J = np.zeros((net.n_sites,) * 2)
     for (i, j), parameter in zip(net.edges, net.parameter):
         J[i, j] = J[j, i] = p.couplings[parameter]
-    expected = -0.5 * np.sum(J * np.cos(phases[:, None] - phases)) - np.sum(p.bias_amplitude * np.cos(phases - p.bias_phase))
+    expected = -0.5 * np.sum(J * np.cos(phases[:, None] - phases)) - np.sum(
+        p.bias_amplitude * np.cos(phases - p.bias_phase)
+    )
     assert energy(net, p, phases) == pytest.approx(expected, abs=1e-12)
 
 
 def _plain(net, coupling, **bias):
     zero = np.zeros(net.n_sites)
-    return Parameters(np.full(net.n_parameters, coupling), bias.get("amplitude", zero), bias.get("phase", zero))
+    return Parameters(
+        np.full(net.n_parameters, coupling), bias.get("amplitude", zero), bias.get("phase", zero)
+    )
 
 
 def test_ferromagnet_aligns_with_its_clamped_site():
@@ -150,7 +187,9 @@ def test_triangle_antiferromagnet_is_the_120_degree_state():
     p = _plain(net, -1.0)
     eq = relax(net, p, np.zeros((20, 1)))
     np.testing.assert_allclose(energy(net, p, eq.phases), -1.5, atol=1e-12)
-    np.testing.assert_allclose(angle(eq.phases[:, [1, 2, 1]], eq.phases[:, [0, 0, 2]]), 2 * np.pi / 3, atol=1e-6)
+    np.testing.assert_allclose(
+        angle(eq.phases[:, [1, 2, 1]], eq.phases[:, [0, 0, 2]]), 2 * np.pi / 3, atol=1e-6
+    )
     assert {1, -1} == set(np.sign(np.sin(eq.phases[:, 1])))  # both chiralities
 
 

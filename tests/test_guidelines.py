@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 
-from xyep.studies import earlier
-from xyep.studies.guidelines import NoisyAdam, decay_rate, log_profile, readout_noise
-from xyep.studies.xor import skip_networks
+from xyep.paper.studies import earlier
+from xyep.paper.studies.guidelines import NoisyAdam, decay_rate, log_profile, readout_noise
+from xyep.paper.studies.xor import skip_networks
 
 
 def test_decay_rate_of_an_exponential():
     distance = np.hypot(*np.mgrid[-5:6, -5:6]).ravel()
-    response = -3e-2 * np.exp(-np.rint(distance) / 2.5) * np.array([[1.0], [1e-3]])  # sign and size do not matter
+    response = (
+        -3e-2 * np.exp(-np.rint(distance) / 2.5) * np.array([[1.0], [1e-3]])
+    )  # sign and size do not matter
     np.testing.assert_allclose(decay_rate(log_profile(response, distance, 5)), 1 / 2.5, rtol=1e-12)
 
 
@@ -24,13 +26,18 @@ def test_readout_noise_is_that_of_phases_read_with_errors(estimator, other):
         return np.cos(read[..., 0] - read[..., 1]).mean(axis=1)
 
     entries = (reading() - reading()) / (beta - other)
-    assert entries.std() == pytest.approx(readout_noise(error, beta, estimator, relaxations), rel=0.05)
+    assert entries.std() == pytest.approx(
+        readout_noise(error, beta, estimator, relaxations), rel=0.05
+    )
 
 
 def test_noise_follows_from_step_and_parameters():
     def update(noise, step, first=0.3):
         theta = np.append(first, np.zeros(50))
-        return NoisyAdam(0.1, noise=noise).update(theta, np.zeros(51), np.zeros((2, 51)), step, 0.1) - theta
+        return (
+            NoisyAdam(0.1, noise=noise).update(theta, np.zeros(51), np.zeros((2, 51)), step, 0.1)
+            - theta
+        )
 
     assert np.array_equal(update(0.5, 3), update(0.5, 3))
     assert not np.array_equal(update(0.5, 3), update(0.5, 4))

@@ -12,7 +12,11 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
-PIP_NAME = {"dask-core": "dask", "matplotlib-base": "matplotlib", "seaborn-base": "seaborn"}  # where conda-forge's lean package differs
+PIP_NAME = {
+    "dask-core": "dask",
+    "matplotlib-base": "matplotlib",
+    "seaborn-base": "seaborn",
+}  # where conda-forge's lean package differs
 
 # Written so that this file does not match itself.
 HOST_PARTS = [
@@ -41,7 +45,9 @@ def tracked_files():
     """Files that git tracks or would add."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listing = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    return [path for path in map(ROOT.joinpath, filter(None, listing.split("\0"))) if path.is_file()]
+    return [
+        path for path in map(ROOT.joinpath, filter(None, listing.split("\0"))) if path.is_file()
+    ]
 
 
 def test_conda_and_pip_ask_for_the_same(project):
@@ -56,17 +62,31 @@ def test_constraints_pin_every_dependency(project):
     requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
     pins = {}
     for r in requirements:
-        assert re.fullmatch(r"==[^*,]+", str(r.specifier)) and r.url is None, f"constraints.txt: not a plain pin: {r}"
+        assert re.fullmatch(r"==[^*,]+", str(r.specifier)) and r.url is None, (
+            f"constraints.txt: not a plain pin: {r}"
+        )
         pins.setdefault(canonicalize_name(r.name), []).append(str(r.specifier).removeprefix("=="))
     extras = [text for group in project["optional-dependencies"].values() for text in group]
     for name, specifier in bounds(project["dependencies"] + extras).items():
         assert pins.get(name), f"constraints.txt pins no {name}"
-        assert all(specifier.contains(version) for version in pins[name]), f"constraints.txt: {name} outside {specifier}"
+        assert all(specifier.contains(version) for version in pins[name]), (
+            f"constraints.txt: {name} outside {specifier}"
+        )
 
 
 def test_citation(project):
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-    required = {"cff-version", "message", "type", "title", "authors", "version", "date-released", "license", "references"}
+    required = {
+        "cff-version",
+        "message",
+        "type",
+        "title",
+        "authors",
+        "version",
+        "date-released",
+        "license",
+        "references",
+    }
     assert required <= citation.keys()
     assert str(citation["version"]) == project["version"]
     assert citation["license"] == project["license"]

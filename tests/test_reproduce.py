@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import xyep
-from xyep import notebooks, paths, report
+from xyep import paths
 from xyep.cli import main
-from xyep.figures import FIGURES
-from xyep.figures.style import RC
+from xyep.paper import notebooks, report
+from xyep.paper.figures import FIGURES
+from xyep.paper.figures.style import RC
 
 PAPER = [name for name in notebooks.names() if paths.results("paper", name).exists()]
 
@@ -27,7 +28,13 @@ def test_every_notebook_runs_and_writes_its_results(smoke):
         assert {"version", "commit", "parameters", "wall_time_s"} <= set(tree.attrs)
         assert not paths.results("smoke", name).with_suffix(".zarr.partial").exists()
         document = nbformat.read(paths.results("smoke", name).with_suffix(".ipynb"), as_version=4)
-        shown = [o for cell in document.cells if cell.cell_type == "code" for o in cell.outputs if "image/png" in o.get("data", {})]
+        shown = [
+            o
+            for cell in document.cells
+            if cell.cell_type == "code"
+            for o in cell.outputs
+            if "image/png" in o.get("data", {})
+        ]
         assert len(shown) == len(FIGURES[name])
 
 
@@ -52,15 +59,21 @@ def test_committed_captions_follow_from_committed_results(name):
 
 
 def test_readme_and_gallery_say_what_the_results_say():
-    assert report.readme() == (paths.project() / "README.md").read_text(), "stale: run `xyep figures`"
-    assert report.gallery() == (paths.figures("paper") / "README.md").read_text(), "stale: run `xyep figures`"
+    assert report.readme() == (paths.project() / "README.md").read_text(), (
+        "stale: run `xyep figures`"
+    )
+    assert report.gallery() == (paths.figures("paper") / "README.md").read_text(), (
+        "stale: run `xyep figures`"
+    )
 
 
 @pytest.mark.parametrize("name", PAPER)
 def test_committed_results_say_how_they_were_made(name):
     tree = xyep.read_tree(paths.results("paper", name))
     for attrs in (tree.attrs, *(node.attrs for node in tree.children.values())):
-        assert attrs["commit"] and not attrs["commit"].endswith("+"), "made by code that was not committed"
+        assert attrs["commit"] and not attrs["commit"].endswith("+"), (
+            "made by code that was not committed"
+        )
     assert all(np.isfinite(node[v].values).any() for node in tree.subtree for v in node.data_vars)
 
 
@@ -80,7 +93,10 @@ def test_profiles_name_only_parameters_that_exist():
         (["reproduce", "02", "-p", "epochs=[1"], "-p: found 'epochs=[1'"),
         (["reproduce", "02", "-p", "workers=1"], "give it as --workers"),
         (["figures", "02", "--rc", "image.cmap=cividis"], "--rc: found without --to"),
-        (["figures", "02", "--profile", "smoke", "--rc", "image.map=cividis", "--to", "nowhere"], "no setting 'image.map'"),
+        (
+            ["figures", "02", "--profile", "smoke", "--rc", "image.map=cividis", "--to", "nowhere"],
+            "no setting 'image.map'",
+        ),
         (["data", "cifar"], "name: found 'cifar'"),
         (["data", "fetch", "cifar"], "TASK: found 'cifar'"),
     ],
@@ -99,6 +115,8 @@ def test_help(command, capsys):
 
 def test_readme_lattice_learns():
     """The ten lines of the README."""
-    net = xyep.honeycomb_lattice((3, 4), inputs=[(0, 1, 1), (2, 1, 0)], outputs=[(1, 1, 1)], shells=2)
+    net = xyep.honeycomb_lattice(
+        (3, 4), inputs=[(0, 1, 1), (2, 1, 0)], outputs=[(1, 1, 1)], shells=2
+    )
     tree = xyep.train(net, xyep.load_task("xor"), epochs=30, seed=1, snapshots=(0, 30))
     assert tree["nudge_response"].sizes == {"snapshot": 2, "sample": 4, "site": 24}

@@ -6,13 +6,19 @@ import xarray as xr
 from hypothesis import assume, given, settings
 from strategies import cases, networks
 
-from xyep.architectures import square_lattice
 from xyep.cost import as_cost
 from xyep.energy import hessian
 from xyep.gradients import ZeroModeError
+from xyep.lattices import square_lattice
 from xyep.network import Network, Parameters
 from xyep.relaxation import relax
-from xyep.responses import affected, circular_difference, input_response, nudge_response, pattern_response
+from xyep.responses import (
+    affected,
+    circular_difference,
+    input_response,
+    nudge_response,
+    pattern_response,
+)
 
 TIGHT = {"tol": 1e-13, "max_sweeps": 100_000}
 
@@ -21,7 +27,10 @@ def held(net, seed=0):
     """Ferromagnetic couplings and a bias everywhere: far from any instability."""
     rng = np.random.default_rng(seed)
     free = np.arange(net.n_sites) >= net.n_inputs
-    couplings, amplitude = rng.uniform(0.2, 1.0, net.n_parameters), free * rng.uniform(0.5, 1.0, net.n_sites)
+    couplings, amplitude = (
+        rng.uniform(0.2, 1.0, net.n_parameters),
+        free * rng.uniform(0.5, 1.0, net.n_sites),
+    )
     return Parameters(couplings, amplitude, rng.uniform(-0.8, 0.8, net.n_sites))
 
 
@@ -29,7 +38,10 @@ def held(net, seed=0):
 def lattice():
     net = square_lattice((4, 4), [(0, 0), (3, 0)], [(1, 3), (2, 3)], shells=2)
     p = held(net)
-    inputs, targets = np.array([[0.5, -0.2], [1.0, 0.7], [-0.3, -0.9]]), np.array([[1.5, 0.3], [-0.6, 1.4], [0.9, -1.2]])
+    inputs, targets = (
+        np.array([[0.5, -0.2], [1.0, 0.7], [-0.3, -0.9]]),
+        np.array([[1.5, 0.3], [-0.6, 1.4], [0.9, -1.2]]),
+    )
     return net, p, relax(net, p, inputs, **TIGHT), targets
 
 
@@ -37,7 +49,9 @@ def test_nudge_response_tends_to_the_linear_one_as_beta_squared(lattice):
     net, p, eq, targets = lattice
     exact = nudge_response(net, p, eq, targets, beta=0)
     betas = np.array([0.2, 0.1, 0.05])
-    errors = [np.linalg.norm(nudge_response(net, p, eq, targets, beta=b, **TIGHT) - exact) for b in betas]
+    errors = [
+        np.linalg.norm(nudge_response(net, p, eq, targets, beta=b, **TIGHT) - exact) for b in betas
+    ]
     assert np.polyfit(np.log(betas), np.log(errors), 1)[0] == pytest.approx(2, abs=0.05)
 
 
@@ -57,10 +71,15 @@ def test_linear_nudge_response_against_its_definition(lattice, cost):
 
 def test_nudge_response_is_half_the_difference_of_the_two_nudged_states(lattice):
     net, p, eq, targets = lattice
-    plus, minus = (relax(net, p, eq.phases[:, :2], targets=targets, beta=b, initial=eq.phases, **TIGHT).phases for b in (0.1, -0.1))
+    plus, minus = (
+        relax(net, p, eq.phases[:, :2], targets=targets, beta=b, initial=eq.phases, **TIGHT).phases
+        for b in (0.1, -0.1)
+    )
     expected = (plus - minus) / 0.2
     for beta in (0.1, -0.1):
-        np.testing.assert_allclose(nudge_response(net, p, eq, targets, beta=beta, **TIGHT), expected, atol=1e-10)
+        np.testing.assert_allclose(
+            nudge_response(net, p, eq, targets, beta=beta, **TIGHT), expected, atol=1e-10
+        )
     by_flow = nudge_response(net, p, eq, targets, method="gradient_flow", tol=1e-10)
     np.testing.assert_allclose(by_flow, expected, atol=1e-7)
 
@@ -68,7 +87,9 @@ def test_nudge_response_is_half_the_difference_of_the_two_nudged_states(lattice)
 def test_nudged_outputs_move_towards_their_targets(lattice):
     net, p, eq, targets = lattice
     response = nudge_response(net, p, eq, targets, beta=0)
-    slope = (as_cost("log_cosine").gradient(eq.phases[:, -2:], targets) * response[:, -2:]).sum("site")
+    slope = (as_cost("log_cosine").gradient(eq.phases[:, -2:], targets) * response[:, -2:]).sum(
+        "site"
+    )
     assert (slope < 0).all()
 
 
@@ -82,9 +103,16 @@ def test_input_response_is_the_slope_of_the_phases(net):
     found = input_response(net, p, eq)
     assert found.shape == (2, net.n_sites, net.n_inputs)
     for k, move in enumerate(1e-4 * np.eye(net.n_inputs)):
-        plus, minus = (relax(net, p, x + m, initial=eq.phases, **TIGHT).phases for m in (move, -move))
-        np.testing.assert_allclose(found[:, :, k], circular_difference(plus, minus) / 2e-4, rtol=0, atol=1e-6)
-    np.testing.assert_array_equal(found[:, : net.n_inputs], np.broadcast_to(np.eye(net.n_inputs), (2, net.n_inputs, net.n_inputs)))
+        plus, minus = (
+            relax(net, p, x + m, initial=eq.phases, **TIGHT).phases for m in (move, -move)
+        )
+        np.testing.assert_allclose(
+            found[:, :, k], circular_difference(plus, minus) / 2e-4, rtol=0, atol=1e-6
+        )
+    np.testing.assert_array_equal(
+        found[:, : net.n_inputs],
+        np.broadcast_to(np.eye(net.n_inputs), (2, net.n_inputs, net.n_inputs)),
+    )
 
 
 @settings(max_examples=40)
@@ -101,7 +129,11 @@ def test_without_bias_all_inputs_turned_together_turn_everything(case):
 def test_labels(lattice):
     net, p, eq, targets = lattice
     nudge, inputs = nudge_response(net, p, eq, targets), input_response(net, p, eq)
-    assert isinstance(nudge, xr.DataArray) and nudge.dims == ("sample", "site") and nudge.name == "nudge_response"
+    assert (
+        isinstance(nudge, xr.DataArray)
+        and nudge.dims == ("sample", "site")
+        and nudge.name == "nudge_response"
+    )
     assert inputs.dims == ("sample", "site", "input") and inputs.name == "input_response"
     for array in (nudge, inputs):
         assert {"x", "y", "layer", "channel", "role", "label"} <= set(array.coords)
@@ -120,7 +152,9 @@ def test_a_chain_passes_on_what_it_receives():
     np.testing.assert_allclose(input_response(net, p, eq)[0, :, 0], 1, atol=1e-10)
     p = p._replace(bias_amplitude=np.array([0, 0, h]))
     eq = relax(net, p, np.array([[0.0]]), **TIGHT)
-    np.testing.assert_allclose(input_response(net, p, eq)[0, 2, 0], (J / 2) / (J / 2 + h), atol=1e-10)
+    np.testing.assert_allclose(
+        input_response(net, p, eq)[0, 2, 0], (J / 2) / (J / 2 + h), atol=1e-10
+    )
 
 
 def test_a_free_rotation_has_no_linear_response():
@@ -133,8 +167,12 @@ def test_a_free_rotation_has_no_linear_response():
 
 
 def test_affected_region():
-    response = xr.DataArray([[0.0, -1.0, 0.5, 0.04, 0.1], [2.0, 0.0, -0.3, 0.1, 0.0]], dims=("sample", "site"))
-    np.testing.assert_array_equal(affected(response), [[False, True, True, False, True], [True, False, True, False, False]])
+    response = xr.DataArray(
+        [[0.0, -1.0, 0.5, 0.04, 0.1], [2.0, 0.0, -0.3, 0.1, 0.0]], dims=("sample", "site")
+    )
+    np.testing.assert_array_equal(
+        affected(response), [[False, True, True, False, True], [True, False, True, False, False]]
+    )
     np.testing.assert_array_equal(affected(response, 0.5)[0], [False, True, True, False, False])
     np.testing.assert_array_equal(affected(response, 1.0).sum("site"), [1, 1])
     np.testing.assert_array_equal(affected(response, 1.0, dim="sample").sum("sample"), 1)
@@ -145,11 +183,17 @@ def test_pattern_response():
     net = Network([(0, 1), (1, 2)], [0], [2])
     phases = np.array([[0.0, 3.1, 0.0], [0.4, -3.1, 0.0], [0.4, -3.1, 1.0]])
     across = 2 * np.pi - 6.2
-    np.testing.assert_allclose(pattern_response(net, phases, [0, 1, 1]), [0.4, across, np.sqrt(0.5)])
-    np.testing.assert_allclose(pattern_response(net, phases[:2] + 2 * np.pi, [0, 1]), [0.4, across, 0], atol=1e-12)
+    np.testing.assert_allclose(
+        pattern_response(net, phases, [0, 1, 1]), [0.4, across, np.sqrt(0.5)]
+    )
+    np.testing.assert_allclose(
+        pattern_response(net, phases[:2] + 2 * np.pi, [0, 1]), [0.4, across, 0], atol=1e-12
+    )
 
 
 def test_circular_difference():
     a = np.array([3.0, -3.0, 0.5, np.pi, 0.0])
     b = np.array([-3.0, 3.0, 0.2, 0.0, np.pi])
-    np.testing.assert_allclose(circular_difference(a, b), [6 - 2 * np.pi, 2 * np.pi - 6, 0.3, np.pi, np.pi])
+    np.testing.assert_allclose(
+        circular_difference(a, b), [6 - 2 * np.pi, 2 * np.pi - 6, 0.3, np.pi, np.pi]
+    )

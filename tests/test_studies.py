@@ -6,9 +6,9 @@ import xarray as xr
 
 import xyep
 from xyep import paths
-from xyep.studies import Study, best_settings, chosen, image_networks, tuned_as
-from xyep.studies import common as common_module
-from xyep.studies.iris import iris_fold
+from xyep.paper.studies import Study, best_settings, chosen, image_networks, tuned_as
+from xyep.paper.studies import common as common_module
+from xyep.paper.studies.iris import iris_fold
 
 NET = xyep.square_lattice((3, 3), inputs=[(0, 0), (0, 2)], outputs=[(2, 2)])
 OTHER = xyep.square_lattice((3, 3), inputs=[(0, 0), (0, 2)], outputs=[(2, 1)])
@@ -46,7 +46,9 @@ def test_the_same_call_is_not_made_twice(where):
     again = study(NET, xyep.load_task("xor"), np.int64(3))
     assert calls == [3, 7]
     assert {p: p.stat().st_mtime_ns for p in where.rglob("*")} == stamps
-    assert set(again) == {"one", "a", "b"} and again["one"]["result"].identical(first["one"]["result"])
+    assert set(again) == {"one", "a", "b"} and again["one"]["result"].identical(
+        first["one"]["result"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,9 @@ def test_finished_runs_of_other_code_are_not_taken(where, monkeypatch):
 def test_new_parameters_are_written_though_nothing_is_computed(where):
     study(NET, xyep.load_task("xor"), 3)
     tree = study(NET, xyep.load_task("xor"), 3, parameters={"a": 1})
-    assert calls == [3, 7] and xyep.read_tree(where).attrs["parameters"] == tree.attrs["parameters"] == {"a": 1}
+    assert calls == [3, 7] and xyep.read_tree(where).attrs["parameters"] == tree.attrs[
+        "parameters"
+    ] == {"a": 1}
 
 
 def test_the_best_on_validation_images_is_chosen():
@@ -127,20 +131,32 @@ def test_the_best_on_validation_images_is_chosen():
         {"validation_accuracy": (("network", "beta", "learning_rate"), right)},
         {"network": ["a", "b"], "beta": [0.1, 0.3], "learning_rate": [1.0, 2.0, 3.0]},
     )
-    assert chosen(tuning) == {"a": {"beta": 0.3, "learning_rate": 3.0}, "b": {"beta": 0.1, "learning_rate": 2.0}}
+    assert chosen(tuning) == {
+        "a": {"beta": 0.3, "learning_rate": 3.0},
+        "b": {"beta": 0.1, "learning_rate": 2.0},
+    }
 
 
 def test_networks_of_more_channels_take_the_settings_of_the_fewest():
     found = tuned_as(image_networks((8, 8), 3, [1, 2], [2, 4], [1], []))
-    assert found == {"lcl_1": "lcl_1", "lcl_2": "lcl_1", "conv_2": "conv_2", "conv_4": "conv_2", "lcl_1_shells1": "lcl_1_shells1"} | {
-        name: name for name in found if name.startswith("layered")
-    }
+    assert found == {
+        "lcl_1": "lcl_1",
+        "lcl_2": "lcl_1",
+        "conv_2": "conv_2",
+        "conv_4": "conv_2",
+        "lcl_1_shells1": "lcl_1_shells1",
+    } | {name: name for name in found if name.startswith("layered")}
 
 
 def test_iris_takes_the_settings_best_on_the_mean_of_all_networks():
     right = np.zeros((2, 2, 2, 3))
     right[1, 0], right[0, 1, 0] = 0.6, 1.0
-    dims = {"cost": ["log_cosine", "cross_entropy"], "learning_rate": [0.1, 0.2], "network": ["a", "b"], "seed": [0, 1, 2]}
+    dims = {
+        "cost": ["log_cosine", "cross_entropy"],
+        "learning_rate": [0.1, 0.2],
+        "network": ["a", "b"],
+        "seed": [0, 1, 2],
+    }
     tuning = xr.Dataset({"validation_accuracy": (list(dims), right)}, dims)
     assert best_settings(tuning) == {"cost": "cross_entropy", "optimizer": xyep.Adam(0.1)}
 

@@ -24,7 +24,9 @@ def check_splits(task, n):
 
 def check_one_hot(task, classes):
     assert task.targets.shape == (len(task), classes)
-    np.testing.assert_allclose(np.sort(task.targets, axis=1), [[-HALF_PI] * (classes - 1) + [HALF_PI]] * len(task))
+    np.testing.assert_allclose(
+        np.sort(task.targets, axis=1), [[-HALF_PI] * (classes - 1) + [HALF_PI]] * len(task)
+    )
     np.testing.assert_array_equal(task.classify(task.targets), task.labels)
     assert np.abs(task.inputs).max() <= HALF_PI + 1e-6
 
@@ -42,8 +44,12 @@ def test_xor_is_its_truth_table():
 
 def test_classify():
     task = load_task("xor")
-    np.testing.assert_array_equal(task.classify(np.array([[0.1], [-0.1], [np.pi - 0.1], [np.pi + 0.1]])), [1, 0, 1, 0])
-    np.testing.assert_array_equal(task.classify(np.array([[1.5, -1.5, 0.2], [3.0, 0.3, -0.5]])), [0, 1])
+    np.testing.assert_array_equal(
+        task.classify(np.array([[0.1], [-0.1], [np.pi - 0.1], [np.pi + 0.1]])), [1, 0, 1, 0]
+    )
+    np.testing.assert_array_equal(
+        task.classify(np.array([[1.5, -1.5, 0.2], [3.0, 0.3, -0.5]])), [0, 1]
+    )
     assert task.classify(np.zeros((4, 5, 3))).shape == (4, 5)
 
 
@@ -66,7 +72,11 @@ def test_seeds_and_folds_make_different_tasks():
     base = load_task("iris", seed=1)
     np.testing.assert_array_equal(base.splits["train"], load_task("iris", seed=1).splits["train"])
     assert base.digest == load_task("iris", seed=1).digest
-    others = [load_task("iris", seed=1, fold=1), load_task("iris", seed=2), load_task("iris", seed=1, validation=0.3)]
+    others = [
+        load_task("iris", seed=1, fold=1),
+        load_task("iris", seed=2),
+        load_task("iris", seed=1, validation=0.3),
+    ]
     assert len({base.digest, *(task.digest for task in others)}) == 4
 
 
@@ -77,14 +87,22 @@ def test_digits():
     assert task.inputs.shape == (1797, 64)
     np.testing.assert_array_equal(task.splits["test"], np.arange(1437, 1797))
     assert len(task.validation) == round(0.2 * 1437)
-    assert task.inputs.min() == pytest.approx(-HALF_PI) and task.inputs.max() == pytest.approx(HALF_PI)
+    assert task.inputs.min() == pytest.approx(-HALF_PI) and task.inputs.max() == pytest.approx(
+        HALF_PI
+    )
 
 
 def test_validation_digits_are_the_last_of_the_training_part():
     task = load_task("digits", validation=0.2, seed=3)
     train, validation = task.splits["train"], task.splits["validation"]
-    assert len({load_task("digits", validation=v).digest for v in (0, 0.1, 0.2)}) == 3  # the same samples, otherwise divided
-    assert train[-1] + 1 == validation[0] and validation[-1] == 1436 and np.all(np.diff(validation) == 1)
+    assert (
+        len({load_task("digits", validation=v).digest for v in (0, 0.1, 0.2)}) == 3
+    )  # the same samples, otherwise divided
+    assert (
+        train[-1] + 1 == validation[0]
+        and validation[-1] == 1436
+        and np.all(np.diff(validation) == 1)
+    )
 
 
 def test_shifted_images_are_added_to_the_training_part_only():
@@ -96,7 +114,9 @@ def test_shifted_images_are_added_to_the_training_part_only():
         assert np.array_equal(task.splits[name], plain.splits[name])
     image = plain.inputs[7].reshape(8, 8)
     right, up, half = (task.inputs[n + k * train + 7].reshape(8, 8) for k in range(3))
-    assert np.allclose(right[:, 1:], image[:, :-1], atol=1e-6) and np.allclose(right[:, 0], -np.pi / 2)
+    assert np.allclose(right[:, 1:], image[:, :-1], atol=1e-6) and np.allclose(
+        right[:, 0], -np.pi / 2
+    )
     assert np.allclose(up[:-1], image[1:], atol=1e-6) and np.allclose(up[-1], -np.pi / 2)
     assert np.allclose(half[1:], (image[1:] + image[:-1]) / 2, atol=1e-6)
     assert task.labels[n + 7] == plain.labels[7] and task.digest != plain.digest
@@ -110,10 +130,16 @@ def test_shifted_images_are_added_to_the_training_part_only():
 def test_mnist():
     missing = [name for name in MNIST_SHA256 if not (data() / "mnist" / name).is_file()]
     if missing:
-        pytest.skip(f"MNIST is not in {data() / 'mnist'} (fetch it with `xyep data fetch mnist`, or set XYEP_DATA_DIR)")
+        pytest.skip(
+            f"MNIST is not in {data() / 'mnist'} (fetch it with `xyep data fetch mnist`, or set XYEP_DATA_DIR)"
+        )
     labels = read_mnist_file("t10k-labels-idx1-ubyte.gz")
     np.testing.assert_array_equal(labels[:5], [7, 2, 1, 0, 4])
-    assert labels.shape == (10_000,) and read_mnist_file("t10k-images-idx3-ubyte.gz").shape == (10_000, 28, 28)
+    assert labels.shape == (10_000,) and read_mnist_file("t10k-images-idx3-ubyte.gz").shape == (
+        10_000,
+        28,
+        28,
+    )
     task = load_task("mnist")
     assert task.inputs.shape == (70_000, 784) and task.inputs.dtype == np.float32
     np.testing.assert_array_equal(task.splits["test"], np.arange(60_000, 70_000))
@@ -121,7 +147,9 @@ def test_mnist():
     assert len(np.intersect1d(task.splits["train"], task.splits["validation"])) == 0
     np.testing.assert_array_equal(task.labels[:5], [5, 0, 4, 1, 9])
     np.testing.assert_array_equal(task.labels[60_000:60_005], [7, 2, 1, 0, 4])
-    assert task.inputs.min() == pytest.approx(-HALF_PI) and task.inputs.max() == pytest.approx(HALF_PI)
+    assert task.inputs.min() == pytest.approx(-HALF_PI) and task.inputs.max() == pytest.approx(
+        HALF_PI
+    )
     np.testing.assert_array_equal(task.classify(task.targets), task.labels)
 
 
@@ -131,7 +159,9 @@ def test_missing_and_corrupt_mnist(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="XYEP_DATA_DIR"):
         load_task("mnist")
     (tmp_path / "mnist").mkdir()
-    (tmp_path / "mnist" / name).write_bytes(gzip.compress(b"\0\0\x08\x01" + b"\0\0\0\x02" + b"\x07\x02"))
+    (tmp_path / "mnist" / name).write_bytes(
+        gzip.compress(b"\0\0\x08\x01" + b"\0\0\0\x02" + b"\x07\x02")
+    )
     with pytest.raises(ValueError, match="SHA-256.*corrupt"):
         read_mnist_file(name)
 
@@ -167,9 +197,13 @@ def test_fetched_files_are_checked(tmp_path, monkeypatch):
         Path(output).write_bytes(Path(url.removeprefix("file://")).read_bytes())
 
     real = pooch.retrieve
-    monkeypatch.setattr(pooch, "retrieve", lambda url, **keywords: real(url, downloader=copy, **keywords))
+    monkeypatch.setattr(
+        pooch, "retrieve", lambda url, **keywords: real(url, downloader=copy, **keywords)
+    )
     monkeypatch.setattr(tasks, "MNIST_SHA256", names)
-    monkeypatch.setattr(tasks, "MNIST_MIRRORS", (f"file://{tmp_path}/bad/", f"file://{tmp_path}/good/"))
+    monkeypatch.setattr(
+        tasks, "MNIST_MIRRORS", (f"file://{tmp_path}/bad/", f"file://{tmp_path}/good/")
+    )
     monkeypatch.setenv("XYEP_DATA_DIR", str(tmp_path / "data"))
     folder = fetch_mnist()
     assert {f.name: sha256(f.read_bytes()).hexdigest() for f in folder.iterdir()} == names
@@ -190,7 +224,13 @@ def test_idx_files_are_read_as_they_are_defined(tmp_path, monkeypatch):
 
 
 def test_a_task_of_ones_own():
-    task = Task("own", [[0.1], [0.2], [0.3]], [[1.0], [1.0], [-1.0]], [1, 1, 0], {"train": [0, 2], "test": [1]})
+    task = Task(
+        "own",
+        [[0.1], [0.2], [0.3]],
+        [[1.0], [1.0], [-1.0]],
+        [1, 1, 0],
+        {"train": [0, 2], "test": [1]},
+    )
     np.testing.assert_array_equal(task.train.inputs, [[0.1], [0.3]])
     np.testing.assert_array_equal(task.test.labels, [1])
     assert task.validation is task  # no such split

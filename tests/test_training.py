@@ -20,7 +20,13 @@ from xyep.training import Run, evaluate, make_training
 
 XOR = xyep.load_task("xor")
 NET = xyep.square_lattice((3, 3), shells=2, inputs=[(1, 0), (1, 2)], outputs=[(1, 1)])
-SHORT = {"epochs": 12, "initial_states": 3, "snapshots": (0, 4, 12), "record_every": 3, "final_states": 10}
+SHORT = {
+    "epochs": 12,
+    "initial_states": 3,
+    "snapshots": (0, 4, 12),
+    "record_every": 3,
+    "final_states": 10,
+}
 
 
 def files(store):
@@ -41,20 +47,38 @@ def test_xor_is_learned():
 
 def test_history_is_labelled():
     tree = xyep.train(NET, XOR, **SHORT)
-    assert list(tree["epoch"].values) == [1, 3, 6, 9, 12] and list(tree["snapshot"].values) == [0, 4, 12]
+    assert list(tree["epoch"].values) == [1, 3, 6, 9, 12] and list(tree["snapshot"].values) == [
+        0,
+        4,
+        12,
+    ]
     assert tree["coupling"].dims == ("snapshot", "coupling")
     assert tree["nudge_response"].dims == ("snapshot", "sample", "site")
     assert tree["input_response"].dims == ("snapshot", "sample", "site", "input")
-    for name in ("cost", "distance", "accuracy", "residual", "sweeps", "unconverged", "bias_amplitude", "bias_phase", "phase"):
+    for name in (
+        "cost",
+        "distance",
+        "accuracy",
+        "residual",
+        "sweeps",
+        "unconverged",
+        "bias_amplitude",
+        "bias_phase",
+        "phase",
+    ):
         assert np.isfinite(tree[name].values).all(), name
-    assert {"x", "y", "layer", "channel", "role", "source", "target", "parameter", "length"} <= set(tree.coords)
+    assert {"x", "y", "layer", "channel", "role", "source", "target", "parameter", "length"} <= set(
+        tree.coords
+    )
     assert {"seed", "version", "commit", "data_sha256", "training"} <= set(tree.attrs)
     np.testing.assert_allclose(tree["coupling"][0], NET.init_parameters(0).couplings, rtol=1e-6)
 
 
 @pytest.mark.parametrize("optimizer", [xyep.Adam(0.05), xyep.SGD(0.1, momentum=0.5)])
 def test_first_step_follows_the_gradient(optimizer):
-    training = make_training(**SHORT | {"epochs": 1, "snapshots": (), "optimizer": optimizer, "final_states": 0})
+    training = make_training(
+        **SHORT | {"epochs": 1, "snapshots": (), "optimizer": optimizer, "final_states": 0}
+    )
     run = Run(NET, XOR, training, seed=3)
     before = run.arrays["theta"].copy()
     run.advance()
@@ -63,9 +87,21 @@ def test_first_step_follows_the_gradient(optimizer):
     inputs = np.repeat(XOR.inputs, 3, axis=0)
     start = np.concatenate([inputs, random_phases((12, NET.n_free), 3, 1, 0)], axis=1)
     solver = training.solver
-    g = xyep.ep_gradient(NET, NET.unflatten(before), XOR.inputs, XOR.targets, initial=start, initial_states=3, method=solver)
+    g = xyep.ep_gradient(
+        NET,
+        NET.unflatten(before),
+        XOR.inputs,
+        XOR.targets,
+        initial=start,
+        initial_states=3,
+        method=solver,
+    )
     step, gradient = run.arrays["theta"] - before, g.parameters.flatten()
-    expected = -0.05 * gradient / (np.abs(gradient) + 1e-8) if isinstance(optimizer, xyep.Adam) else -0.1 * gradient
+    expected = (
+        -0.05 * gradient / (np.abs(gradient) + 1e-8)
+        if isinstance(optimizer, xyep.Adam)
+        else -0.1 * gradient
+    )
     np.testing.assert_allclose(step, expected, atol=1e-12)
 
 
@@ -78,10 +114,19 @@ def test_seeds_differ_and_repeat():
 def test_threads_do_not_matter(tmp_path):
     task = xyep.load_task("digits")
     net = xyep.layered([64, 10, 10])
-    options = {"epochs": 2, "batch_size": 500, "initial_states": 1, "snapshots": (2,), "responses": (), "final_states": 1}
-    solver = xyep.Fast(tol=1e-3, dtype="float32", max_sweeps=20)
+    options = {
+        "epochs": 2,
+        "batch_size": 500,
+        "initial_states": 1,
+        "snapshots": (2,),
+        "responses": (),
+        "final_states": 1,
+    }
+    solver = xyep.GaussSeidel(tol=1e-3, dtype="float32", max_sweeps=20)
     for threads in (1, 2):
-        xyep.train(net, task, store=tmp_path / f"{threads}.zarr", threads=threads, solver=solver, **options)
+        xyep.train(
+            net, task, store=tmp_path / f"{threads}.zarr", threads=threads, solver=solver, **options
+        )
     assert_identical(tmp_path / "1.zarr", tmp_path / "2.zarr")
     tree = xyep.read_tree(tmp_path / "1.zarr")
     assert np.isfinite(tree["validation_accuracy"].values).all()
@@ -106,7 +151,7 @@ xyep.train(net, xyep.load_task("mnist"), epochs=3, snapshots=(3,), checkpoint_ev
 BEFORE = """
 import sys
 import xyep
-from xyep.studies import IMAGES
+from xyep.paper.studies import IMAGES
 where = {"store": sys.argv[1], "threads": int(sys.argv[2])}
 """
 
@@ -119,13 +164,18 @@ def test_killed_run_resumes_to_the_same_bytes(kind, tmp_path):
         pytest.skip("MNIST is not at hand")
 
     def start(name, threads):
-        return subprocess.Popen([sys.executable, "-c", BEFORE + KILLED[kind], tmp_path / name, threads], env=environment)
+        return subprocess.Popen(
+            [sys.executable, "-c", BEFORE + KILLED[kind], tmp_path / name, threads], env=environment
+        )
 
     assert start("whole.zarr", "1").wait() == 0
     process = start("killed.zarr", "2")
     state = partial_folder(tmp_path / "killed.zarr") / "run.npz"
     deadline = time.monotonic() + 120
-    while not (state.is_file() and np.load(state)["done"] >= min(4, epochs - 2)) and time.monotonic() < deadline:
+    while (
+        not (state.is_file() and np.load(state)["done"] >= min(4, epochs - 2))
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
@@ -182,17 +232,25 @@ def timeless(tree):
 
 def test_ensemble_resumes_and_does_not_depend_on_workers(tmp_path, monkeypatch):
     training = make_training(**SHORT)
-    cases = {"a": xyep.Case(NET, XOR, training, (0, 1, 2)), "b": xyep.Case(xyep.all_to_all(5), XOR, training, (4,))}
+    cases = {
+        "a": xyep.Case(NET, XOR, training, (0, 1, 2)),
+        "b": xyep.Case(xyep.all_to_all(5), XOR, training, (4,)),
+    }
     one = xyep.train_ensemble(cases, workers=1, scheduler="threads")
     two = xyep.train_ensemble(cases, workers=2, scheduler="threads", store=tmp_path / "e.zarr")
     assert timeless(one).identical(timeless(two))
-    assert one["a"]["coupling"].dims == ("seed", "snapshot", "coupling") and one["a"].sizes["seed"] == 3
+    assert (
+        one["a"]["coupling"].dims == ("seed", "snapshot", "coupling")
+        and one["a"].sizes["seed"] == 3
+    )
     (partial_folder(tmp_path / "e.zarr") / "a" / "1.npz").unlink()
     calls = []
     import xyep.ensembles as ensembles
 
     real = ensembles._run
-    monkeypatch.setattr(ensembles, "_run", lambda case, seed: calls.append(seed) or real(case, seed))
+    monkeypatch.setattr(
+        ensembles, "_run", lambda case, seed: calls.append(seed) or real(case, seed)
+    )
     again = xyep.train_ensemble(cases, workers=1, scheduler="threads", store=tmp_path / "e.zarr")
     assert timeless(again).identical(timeless(one))
     assert calls == [1]
@@ -215,12 +273,17 @@ def test_failed_run_is_an_error_and_keeps_the_others(tmp_path, monkeypatch):
     cases = {"a": xyep.Case(NET, XOR, make_training(**SHORT), (0, 1, 2))}
     with pytest.raises(FloatingPointError, match="second run"):
         xyep.train_ensemble(cases, workers=1, scheduler="threads", store=tmp_path / "e.zarr")
-    assert [f.stem for f in (partial_folder(tmp_path / "e.zarr") / "a").iterdir()] == [str(calls[0])]
+    assert [f.stem for f in (partial_folder(tmp_path / "e.zarr") / "a").iterdir()] == [
+        str(calls[0])
+    ]
 
 
 def test_processes_agree_with_threads():
     cases = {"a": xyep.Case(NET, XOR, make_training(**SHORT), (0, 1))}
-    both = (xyep.train_ensemble(cases, workers=2), xyep.train_ensemble(cases, workers=1, scheduler="threads"))
+    both = (
+        xyep.train_ensemble(cases, workers=2),
+        xyep.train_ensemble(cases, workers=1, scheduler="threads"),
+    )
     assert timeless(both[0]).identical(timeless(both[1]))
 
 
@@ -264,10 +327,12 @@ class Still(xyep.SGD):
 
 
 def test_defaults_follow_what_they_are_defaults_of():
-    base = make_training(solver=xyep.Fast(dtype="float32"), beta=0.2)
-    changed = make_training(base, solver=xyep.Fast(), beta=0.3)
-    assert changed.nudged_solver == xyep.Fast() and changed.response_beta == 0.3
-    kept = make_training(make_training(nudged_solver=xyep.Fast(tol=1e-3, dtype="float32")), beta=0.3)
+    base = make_training(solver=xyep.GaussSeidel(dtype="float32"), beta=0.2)
+    changed = make_training(base, solver=xyep.GaussSeidel(), beta=0.3)
+    assert changed.nudged_solver == xyep.GaussSeidel() and changed.response_beta == 0.3
+    kept = make_training(
+        make_training(nudged_solver=xyep.GaussSeidel(tol=1e-3, dtype="float32")), beta=0.3
+    )
     assert kept.nudged_solver.tol == 1e-3
     with pytest.raises(TypeError, match="nudged_solver.*dtype"):
-        make_training(solver=xyep.Fast(dtype="float32"), nudged_solver=xyep.Fast())
+        make_training(solver=xyep.GaussSeidel(dtype="float32"), nudged_solver=xyep.GaussSeidel())

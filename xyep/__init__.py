@@ -9,8 +9,12 @@
 Phases are in radians, couplings and residuals in one common unit of energy, and time in its inverse.
 """
 
-from . import compiled as compiled  # before any kernel is compiled
-from .architectures import (
+from .cost import CrossEntropy, LogCosine, mismatch
+from .energy import energy, force, hessian
+from .ensembles import Case, train_ensemble
+from .gradients import Gradient, ZeroModeError, ep_gradient, implicit_gradient
+from .kernels import cache as cache  # before any kernel is compiled
+from .lattices import (
     all_to_all,
     cubic_lattice,
     honeycomb_lattice,
@@ -23,15 +27,17 @@ from .architectures import (
     triangular_lattice,
     xor_lattice,
 )
-from .cost import Cost, CrossEntropy, distance
-from .energy import energy, force, hessian
-from .ensembles import Case, train_ensemble
-from .gradients import Gradient, ZeroModeError, ep_gradient, implicit_gradient
 from .network import Network, Parameters
 from .optimizers import SGD, Adam
 from .provenance import package_version
-from .relaxation import Equilibrium, Fast, GradientFlow, NotConvergedWarning, relax
-from .responses import affected, circular_difference, input_response, nudge_response, pattern_response
+from .relaxation import Equilibrium, GaussSeidel, GradientFlow, NotConvergedWarning, relax
+from .responses import (
+    affected,
+    circular_difference,
+    input_response,
+    nudge_response,
+    pattern_response,
+)
 from .store import StoreError, read_tree, train, write_tree
 from .tasks import Task, load_task
 from .training import Training, evaluate
@@ -42,10 +48,10 @@ __all__ = [
     "SGD",
     "Adam",
     "Case",
-    "Cost",
+    "LogCosine",
     "CrossEntropy",
     "Equilibrium",
-    "Fast",
+    "GaussSeidel",
     "Gradient",
     "GradientFlow",
     "Network",
@@ -59,7 +65,7 @@ __all__ = [
     "all_to_all",
     "circular_difference",
     "cubic_lattice",
-    "distance",
+    "mismatch",
     "energy",
     "ep_gradient",
     "evaluate",

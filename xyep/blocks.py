@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from .kernels.packing import pack_blocks
-from .kernels.simd import Lanes
+from .kernels.vectors import Lanes
 
 #: Bytes of a cache line, the smallest vector of lanes.
 LINE = 64
@@ -46,7 +46,11 @@ class Layout:
         n_units += n_units % 2 and self.n_blocks > n_units  # even, for two threads
         cuts = np.linspace(0, self.n_blocks, n_units + 1).round().astype(int)
         self.units = [(int(a), int(b)) for a, b in zip(cuts, cuts[1:])]
-        self.mask = (np.arange(self.n_blocks * self.width) < n_samples).astype(self.dtype).reshape(self.n_blocks, self.width)
+        self.mask = (
+            (np.arange(self.n_blocks * self.width) < n_samples)
+            .astype(self.dtype)
+            .reshape(self.n_blocks, self.width)
+        )
 
     def empty(self, sites):
         """Memory for unit vectors, (block, site, 2, lane)."""
@@ -71,12 +75,16 @@ class Layout:
             out = np.empty((self.n_samples, u.shape[1]))
         phases = angles(u[first:last, :, 0], u[first:last, :, 1])
         samples = slice(first * self.width, min(last * self.width, self.n_samples))
-        out[samples] = phases.transpose(0, 2, 1).reshape(-1, u.shape[1])[: samples.stop - samples.start]
+        out[samples] = phases.transpose(0, 2, 1).reshape(-1, u.shape[1])[
+            : samples.stop - samples.start
+        ]
         return out
 
     def spread(self, values):
         """(sample,) → (block, lane)"""
-        return np.asarray(values)[self.samples((0, self.n_blocks))].reshape(self.n_blocks, self.width)
+        return np.asarray(values)[self.samples((0, self.n_blocks))].reshape(
+            self.n_blocks, self.width
+        )
 
     def per_sample(self, values):
         """(…, block, lane) → (…, sample)"""

@@ -18,16 +18,26 @@ def check_array(name, value, shape, dtype=float, scalar=False):
         with np.errstate(invalid="ignore"):  # NaN among integers is reported below
             converted = array.astype(dtype)
     except (TypeError, ValueError):
-        raise TypeError(f"{name}: found {type(value).__name__} {str(value)[:60]!r}; {kind} are needed") from None
+        raise TypeError(
+            f"{name}: found {type(value).__name__} {str(value)[:60]!r}; {kind} are needed"
+        ) from None
     if dtype is np.intp and not np.array_equal(converted, array):
-        raise TypeError(f"{name}: found numbers that are not whole, such as {array[converted != array].flat[0]}; integers are needed")
+        raise TypeError(
+            f"{name}: found numbers that are not whole, such as {array[converted != array].flat[0]}; integers are needed"
+        )
     if not (scalar and array.ndim == 0):
-        fits = array.ndim == len(shape) and all(not isinstance(n, (int, np.integer)) or n == m for n, m in zip(shape, array.shape))
+        fits = array.ndim == len(shape) and all(
+            not isinstance(n, (int, np.integer)) or n == m for n, m in zip(shape, array.shape)
+        )
         if not fits:
             wanted = ", ".join("any" if n is None else str(n) for n in shape)
-            raise ValueError(f"{name}: found shape {array.shape}; ({wanted}{',' if len(shape) == 1 else ''}) is needed")
+            raise ValueError(
+                f"{name}: found shape {array.shape}; ({wanted}{',' if len(shape) == 1 else ''}) is needed"
+            )
     if not np.isfinite(converted).all():
-        raise ValueError(f"{name}: found {np.count_nonzero(~np.isfinite(converted))} values that are NaN or infinite; all must be finite")
+        raise ValueError(
+            f"{name}: found {np.count_nonzero(~np.isfinite(converted))} values that are NaN or infinite; all must be finite"
+        )
     return converted
 
 
@@ -46,13 +56,17 @@ def check_number(name, value, low=-np.inf, high=np.inf, exclude=()):
         raise TypeError(f"{name}: found {value!r}; a number is needed")
     if not low <= value <= high or value in exclude or not np.isfinite(value):
         without = f" except {', '.join(map(str, exclude))}" if exclude else ""
-        raise ValueError(f"{name}: found {value}; a finite number in [{low}, {high}]{without} is needed")
+        raise ValueError(
+            f"{name}: found {value}; a finite number in [{low}, {high}]{without} is needed"
+        )
     return float(value)
 
 
 def check_choice(name, value, allowed):
     if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{name}: found {value!r}; one of {', '.join(map(repr, allowed))} is needed")
+        raise ValueError(
+            f"{name}: found {value!r}; one of {', '.join(map(repr, allowed))} is needed"
+        )
     return value
 
 

@@ -5,30 +5,81 @@ import sys
 import time
 
 from . import __version__
-from .notebooks import PROFILES
+from .paper.notebooks import PROFILES
 
 
 def _parser():
-    parser = argparse.ArgumentParser("xyep", description="Reproduce arXiv:2601.21945: XY networks trained by equilibrium propagation.")
+    parser = argparse.ArgumentParser(
+        "xyep",
+        description="Reproduce arXiv:2601.21945: XY networks trained by equilibrium propagation.",
+    )
     parser.add_argument("--version", action="version", version=f"xyep {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    add = commands.add_parser("reproduce", help="run notebooks: datasets, figures and executed notebooks")
-    add.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="such as 02_xor_training or 02; default all")
-    add.add_argument("--profile", choices=PROFILES, default="quick", help="how much to run (default %(default)s)")
-    add.add_argument("--workers", type=int, metavar="N", help="runs at a time; default one a core; results do not depend on it")
-    add.add_argument("--scheduler", metavar="ADDRESS", help="threads, processes (default), or the address of a dask.distributed scheduler")
-    add.add_argument("-p", dest="parameters", action="append", default=[], metavar="NAME=VALUE", help="a notebook's parameter (YAML)")
+    add = commands.add_parser(
+        "reproduce", help="run notebooks: datasets, figures and executed notebooks"
+    )
+    add.add_argument(
+        "notebooks",
+        nargs="*",
+        metavar="NOTEBOOK",
+        help="such as 02_xor_training or 02; default all",
+    )
+    add.add_argument(
+        "--profile", choices=PROFILES, default="quick", help="how much to run (default %(default)s)"
+    )
+    add.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="runs at a time; default one a core; results do not depend on it",
+    )
+    add.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="threads, processes (default), or the address of a dask.distributed scheduler",
+    )
+    add.add_argument(
+        "-p",
+        dest="parameters",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a notebook's parameter (YAML)",
+    )
 
-    add = commands.add_parser("figures", help="redraw figures from stored results, without training")
-    add.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="default all that have results")
-    add.add_argument("--profile", choices=PROFILES, default="paper", help="whose results (default %(default)s)")
-    add.add_argument("--rc", action="append", default=[], metavar="NAME=VALUE", help="a setting of matplotlib, such as image.cmap=cividis")
+    add = commands.add_parser(
+        "figures", help="redraw figures from stored results, without training"
+    )
+    add.add_argument(
+        "notebooks", nargs="*", metavar="NOTEBOOK", help="default all that have results"
+    )
+    add.add_argument(
+        "--profile", choices=PROFILES, default="paper", help="whose results (default %(default)s)"
+    )
+    add.add_argument(
+        "--rc",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of matplotlib, such as image.cmap=cividis",
+    )
     add.add_argument("--only", metavar="FIGURE", help="one figure, such as 03_decay")
-    add.add_argument("--to", metavar="FOLDER", help="where to draw (default: the profile's figures); needed with --rc")
+    add.add_argument(
+        "--to",
+        metavar="FOLDER",
+        help="where to draw (default: the profile's figures); needed with --rc",
+    )
 
-    add = commands.add_parser("data", help="say which data sets are at hand, or fetch one: xyep data fetch mnist")
-    add.add_argument("task", nargs="*", metavar="[fetch] TASK", help="xor, iris, digits or mnist; default all. Only mnist need be fetched")
+    add = commands.add_parser(
+        "data", help="say which data sets are at hand, or fetch one: xyep data fetch mnist"
+    )
+    add.add_argument(
+        "task",
+        nargs="*",
+        metavar="[fetch] TASK",
+        help="xor, iris, digits or mnist; default all. Only mnist need be fetched",
+    )
 
     add = commands.add_parser("bench", help="run the benchmarks")
     add.add_argument("--quick", action="store_true", help="few repeats")
@@ -37,7 +88,7 @@ def _parser():
 
 
 def _select(chosen):
-    from .notebooks import names
+    from .paper.notebooks import names
 
     found = []
     for word in chosen or names():
@@ -59,18 +110,22 @@ def _assignments(option, words):
         try:
             given[name] = yaml.safe_load(value)
         except yaml.YAMLError as error:
-            raise ValueError(f"{option}: found {word!r}; the value is no YAML ({str(error).splitlines()[0]})") from error
+            raise ValueError(
+                f"{option}: found {word!r}; the value is no YAML ({str(error).splitlines()[0]})"
+            ) from error
     return given
 
 
 def _reproduce(args):
     from papermill.exceptions import PapermillExecutionError
 
-    from .notebooks import check_parameters, run
+    from .paper.notebooks import check_parameters, run
 
     given = _assignments("-p", args.parameters)
     if given and args.profile == "paper":
-        raise ValueError("-p: results of the paper profile are what README quotes; give --profile quick and all that shall differ")
+        raise ValueError(
+            "-p: results of the paper profile are what README quotes; give --profile quick and all that shall differ"
+        )
     chosen = _select(args.notebooks)
     for name in {"profile", "workers", "scheduler"} & set(given):
         raise ValueError(f"-p: found {name}; give it as --{name}")
@@ -80,9 +135,19 @@ def _reproduce(args):
     for name in chosen:
         print(f"{name}: running at profile {args.profile}", flush=True)
         try:
-            target = run(name, args.profile, workers=args.workers, scheduler=args.scheduler, parameters=given, echo=_say)
+            target = run(
+                name,
+                args.profile,
+                workers=args.workers,
+                scheduler=args.scheduler,
+                parameters=given,
+                echo=_say,
+            )
         except PapermillExecutionError as error:
-            print(f"xyep reproduce: {name} failed; finished runs are kept and the next call goes on from them\n{error}", file=sys.stderr)
+            print(
+                f"xyep reproduce: {name} failed; finished runs are kept and the next call goes on from them\n{error}",
+                file=sys.stderr,
+            )
             return 1
         print(f"  {target}")
     print(f"{len(chosen)} notebook{'s' * (len(chosen) > 1)} in {time.monotonic() - started:.0f} s")
@@ -91,7 +156,7 @@ def _reproduce(args):
 
 
 def _write_report():
-    from . import report
+    from .paper import report
 
     print(report.claims_text())
     for path in report.write():
@@ -103,13 +168,15 @@ def _say(text):
 
 
 def _figures(args):
-    from .figures import draw
+    from .paper.figures import draw
     from .paths import figures, results
     from .store import read_tree
 
     rc = _assignments("--rc", args.rc)
     if rc and not args.to:
-        raise ValueError("--rc: found without --to; name a folder, so that the committed figures stay as they are")
+        raise ValueError(
+            "--rc: found without --to; name a folder, so that the committed figures stay as they are"
+        )
     if args.only and not args.notebooks:
         args.notebooks = [args.only.partition("_")[0]]
     for name in _select(args.notebooks):
@@ -127,7 +194,9 @@ def _data(args):
 
     if args.task[:1] == ["fetch"]:
         if args.task[1:] != ["mnist"]:
-            raise ValueError(f"TASK: found {' '.join(args.task[1:])!r} to fetch; only 'mnist' is needed, the others come with the packages")
+            raise ValueError(
+                f"TASK: found {' '.join(args.task[1:])!r} to fetch; only 'mnist' is needed, the others come with the packages"
+            )
         print(fetch_mnist())
         return 0
     missing = 0
@@ -156,7 +225,9 @@ def _bench(args):
 def main(argv=None):
     args = _parser().parse_args(argv)
     try:
-        return {"reproduce": _reproduce, "figures": _figures, "data": _data, "bench": _bench}[args.command](args) or 0
+        return {"reproduce": _reproduce, "figures": _figures, "data": _data, "bench": _bench}[
+            args.command
+        ](args) or 0
     except (ValueError, OSError) as error:
         print(f"xyep {args.command}: {error}", file=sys.stderr)
         return 2

@@ -10,7 +10,7 @@ from .kernels.fast import Nudge
 
 
 @dataclass(frozen=True)
-class Cost:
+class LogCosine:
     """C = −Σ_o log(1 + κ cos(φ_o − t_o)) / κ, each output by itself, with sharpness 0 ≤ κ ≤ 1.
 
     κ = 1 is the logarithmic cost −Σ log(1 + cos), whose force −tan((φ − t)/2) has no unstable zero at φ = t + π; κ → 0 is 1 − cos up
@@ -27,12 +27,18 @@ class Cost:
     def __call__(self, phases, targets):
         """C of each sample; phases and targets are (…, output) in radians."""
         x = np.cos(phases - targets)
-        f = np.log1p(np.maximum(self.sharpness * x, POLE - 1)) / self.sharpness if self.sharpness else x
+        f = (
+            np.log1p(np.maximum(self.sharpness * x, POLE - 1)) / self.sharpness
+            if self.sharpness
+            else x
+        )
         return -f.sum(axis=-1)
 
     def gradient(self, phases, targets):
         """∂C/∂φ_o = sin(φ_o − t_o) / (1 + κ cos(φ_o − t_o)), of shape (…, output)."""
-        return np.sin(phases - targets) / np.maximum(1 + self.sharpness * np.cos(phases - targets), POLE)
+        return np.sin(phases - targets) / np.maximum(
+            1 + self.sharpness * np.cos(phases - targets), POLE
+        )
 
     def nudge(self, beta):
         """What the kernels need to know for E + βC."""
@@ -72,15 +78,17 @@ class CrossEntropy:
         return Nudge(beta, 0.0, self.scale)
 
 
-COSTS = {"log_cosine": Cost(1.0), "cosine": Cost(0.0), "cross_entropy": CrossEntropy()}
+COSTS = {"log_cosine": LogCosine(1.0), "cosine": LogCosine(0.0), "cross_entropy": CrossEntropy()}
 
 
 def as_cost(cost):
-    """A `Cost` or `CrossEntropy`, or one of the names "log_cosine", "cosine" and "cross_entropy"."""
-    if isinstance(cost, (Cost, CrossEntropy)):
+    """A `LogCosine` or `CrossEntropy`, or one of the names "log_cosine", "cosine" and "cross_entropy"."""
+    if isinstance(cost, (LogCosine, CrossEntropy)):
         return cost
     if not isinstance(cost, str) or cost not in COSTS:
-        raise ValueError(f"cost: found {cost!r}; a Cost, a CrossEntropy or one of {', '.join(map(repr, COSTS))} is needed")
+        raise ValueError(
+            f"cost: found {cost!r}; a LogCosine, a CrossEntropy or one of {', '.join(map(repr, COSTS))} is needed"
+        )
     return COSTS[cost]
 
 
@@ -94,6 +102,6 @@ def check_classes(cost, targets, name="targets"):
             )
 
 
-def distance(phases, targets):
+def mismatch(phases, targets):
     """D = ½ Σ_o (1 − cos(φ_o − t_o)) of each sample, the cost that is reported."""
     return 0.5 * (1 - np.cos(phases - targets)).sum(axis=-1)

@@ -36,7 +36,9 @@ def force(net, parameters, phases):
 def hessian(net, parameters, phases):
     """∂²E/∂φ_i∂φ_j of one sample as a sparse (site, site) matrix, clamped sites included."""
     p, phases = net.check_parameters(parameters), _phases(net, phases, 1)
-    stiffness = p.couplings[net.parameter] * np.cos(phases[net.edges[:, 0]] - phases[net.edges[:, 1]])
+    stiffness = p.couplings[net.parameter] * np.cos(
+        phases[net.edges[:, 0]] - phases[net.edges[:, 1]]
+    )
     incidence = _incidence(net)
     diagonal = p.bias_amplitude * np.cos(phases - p.bias_phase)
     sites = np.arange(net.n_sites)
@@ -54,7 +56,10 @@ def parameter_gradient(net, parameters, phases):
 
 def sum_tied(net, per_coupling):
     """Sum (…, coupling) values over the couplings that share a parameter."""
-    tie = coo_array((np.ones(net.n_couplings), (np.arange(net.n_couplings), net.parameter)), (net.n_couplings, net.n_parameters))
+    tie = coo_array(
+        (np.ones(net.n_couplings), (np.arange(net.n_couplings), net.parameter)),
+        (net.n_couplings, net.n_parameters),
+    )
     return _apply(tie.T, per_coupling)
 
 
@@ -73,4 +78,6 @@ def _apply(matrix, values):
 
 def _phases(net, phases, ndim=None):
     array = np.asarray(phases)
-    return check_array("phases", array, (*array.shape[:-1], net.n_sites) if ndim is None else (net.n_sites,))
+    return check_array(
+        "phases", array, (*array.shape[:-1], net.n_sites) if ndim is None else (net.n_sites,)
+    )

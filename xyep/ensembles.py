@@ -70,8 +70,13 @@ def train_ensemble(cases, *, store=None, workers=None, scheduler=None, title="tr
     calls = [(key, (cases[key[0]], key[1])) for key in pending]
     with progress_bar(len(results) + len(pending), len(results), title) as bar:
         scheduler = scheduler or "processes"
-        (_compute_here if scheduler in ("threads", "processes") else _compute_on_cluster)(_run, calls, finish, bar, workers, scheduler)
-    nodes = {name: stack(case, {seed: results[name, seed] for seed in case.seeds}) for name, case in cases.items()}
+        (_compute_here if scheduler in ("threads", "processes") else _compute_on_cluster)(
+            _run, calls, finish, bar, workers, scheduler
+        )
+    nodes = {
+        name: stack(case, {seed: results[name, seed] for seed in case.seeds})
+        for name, case in cases.items()
+    }
     return xr.DataTree.from_dict(nodes)
 
 
@@ -101,7 +106,11 @@ def stack(case, arrays):
         stacked[name] = (("seed", *first[name].dims), values, first[name].attrs)
     coords = {name: coord for name, coord in first.coords.items() if name != "coupling"}
     seconds = np.array([values["seconds"] for values in arrays.values()], np.float32)
-    stacked["seconds"] = ("seed", seconds, {"long_name": "time of the run, test included", "units": "s"})
+    stacked["seconds"] = (
+        "seed",
+        seconds,
+        {"long_name": "time of the run, test included", "units": "s"},
+    )
     attrs = attributes(case.net, case.task, case.training) | (case.attrs or {})
     return xr.Dataset(stacked, coords | {"seed": list(arrays)}, attrs)
 
@@ -119,16 +128,27 @@ class _Finished(Callback):
 
 
 def _compute_here(function, calls, finish, bar, workers, scheduler):
-    tasks = [(key, dask.delayed(function, pure=False, traverse=False)(*arguments)) for key, arguments in calls]
+    tasks = [
+        (key, dask.delayed(function, pure=False, traverse=False)(*arguments))
+        for key, arguments in calls
+    ]
     with _Finished([(task.key, key) for key, task in tasks], finish, bar):
-        dask.compute(*(task for _, task in tasks), scheduler=scheduler, num_workers=workers, optimize_graph=False, chunksize=1)
+        dask.compute(
+            *(task for _, task in tasks),
+            scheduler=scheduler,
+            num_workers=workers,
+            optimize_graph=False,
+            chunksize=1,
+        )
 
 
 def _compute_on_cluster(function, calls, finish, bar, workers, scheduler):
     try:
         from distributed import Client, as_completed
     except ImportError as error:
-        raise ImportError("scheduler: a cluster needs dask.distributed; install xyep[cluster]") from error
+        raise ImportError(
+            "scheduler: a cluster needs dask.distributed; install xyep[cluster]"
+        ) from error
     with Client(scheduler) as client:
         futures = {client.submit(function, *arguments, pure=False): key for key, arguments in calls}
         for future in as_completed(futures):
@@ -141,7 +161,12 @@ def progress_bar(total, done=0, title=""):
     """A bar with ETA, on the terminal or, within a notebook run by `xyep reproduce`, in the file that it watches."""
     path = os.environ.get("XYEP_PROGRESS_FILE")
     if path and Path(path).parent.is_dir():
-        with open(path, "a") as file, tqdm(total=total, initial=done, desc=title, file=file, mininterval=1.0, ncols=100) as bar:
+        with (
+            open(path, "a") as file,
+            tqdm(
+                total=total, initial=done, desc=title, file=file, mininterval=1.0, ncols=100
+            ) as bar,
+        ):
             yield bar
     else:
         with tqdm(total=total, initial=done, desc=title, disable=None, mininterval=0.5) as bar:

@@ -18,13 +18,13 @@ from scipy.sparse.linalg import splu
 
 from .blocks import Layout, over_threads
 from .checks import check_choice, check_integer, check_number
-from .cost import as_cost, check_classes, distance
+from .cost import as_cost, check_classes, mismatch
 from .energy import hessian
 from .kernels.fast import contrast_blocks, gradient_blocks
 from .kernels.updates import gradient_of
 from .network import Parameters
 from .relaxation import (
-    Fast,
+    GaussSeidel,
     NotConvergedWarning,
     as_solver,
     as_start,
@@ -43,7 +43,7 @@ class Gradient:
     """dC/dθ averaged over samples and initial states, and the state it was taken at.
 
     couplings : (parameter,)       bias_amplitude, bias_phase : (site,)
-    cost, distance : (sample × initial state,) C and D = ½ Σ (1 − cos(φ_o − t_o)) at the free equilibrium
+    cost, mismatch : (sample × initial state,) C and D = ½ Σ (1 − cos(φ_o − t_o)) at the free equilibrium
     phases : (sample × initial state, site) free equilibrium; initial states of one sample are adjacent
     residual, iterations : (phase, sample × initial state) for the free phase and the nudged phases
     converged : same shape
@@ -53,7 +53,7 @@ class Gradient:
     bias_amplitude: np.ndarray
     bias_phase: np.ndarray
     cost: np.ndarray = field(repr=False)
-    distance: np.ndarray = field(repr=False)
+    mismatch: np.ndarray = field(repr=False)
     phases: np.ndarray = field(repr=False)
     residual: np.ndarray = field(repr=False)
     iterations: np.ndarray = field(repr=False)
@@ -77,14 +77,23 @@ class EPGradient:
 
     def __init__(self, net, n_samples, *, beta, estimator, cost, solver, nudged_solver, threads):
         self.net, self.n_samples = net, n_samples
-        self.cost, self.solver, self.nudged_solver, self.threads = cost, solver, nudged_solver, threads
+        self.cost, self.solver, self.nudged_solver, self.threads = (
+            cost,
+            solver,
+            nudged_solver,
+            threads,
+        )
         self.betas = tuple(beta * sign for sign in ESTIMATORS[estimator])
         self.layout = layout = Layout(net, n_samples, getattr(solver, "dtype", "float64"))
-        self.u, self._clamped, self._target = (layout.empty(sites) for sites in (net.n_free, net.n_inputs, net.n_outputs))
+        self.u, self._clamped, self._target = (
+            layout.empty(sites) for sites in (net.n_free, net.n_inputs, net.n_outputs)
+        )
         self._nudges = tuple(cost.nudge(b) for b in (0.0, *self.betas))
         self._coupling_sum = np.zeros((len(layout.units), net.n_parameters))
         self._site_sum = np.zeros((len(layout.units), net.n_free, 2))
-        self.residual, self.iterations = np.zeros((2, 3, layout.n_blocks, layout.width), layout.dtype)
+        self.residual, self.iterations = np.zeros(
+            (2, 3, layout.n_blocks, layout.width), layout.dtype
+        )
         self._unit = {unit: number for number, unit in enumerate(layout.units)}
         self._packed = False
 
@@ -100,12 +109,14 @@ class EPGradient:
         """Flat gradient (see `Parameters.flatten`); `phases`, `residual` and `iterations` describe the states it came from."""
         psi = parameters.bias_phase
         direction = np.stack([np.cos(psi), np.sin(psi)])
-        if isinstance(self.solver, Fast):
+        if isinstance(self.solver, GaussSeidel):
             self._relax_fast(parameters, direction, start)
         else:
             self._relax_generic(parameters, start)
         factor = -1.0 / ((self.betas[0] - self.betas[1]) * self.n_samples)
-        return gradient_of(self._coupling_sum, self._site_sum, parameters.bias_amplitude, direction, factor)
+        return gradient_of(
+            self._coupling_sum, self._site_sum, parameters.bias_amplitude, direction, factor
+        )
 
     def _pack(self, blocks):
         if not self._packed:
@@ -154,22 +165,45 @@ class EPGradient:
             if phase and not beta:
                 states.append(states[0].copy())
                 continue
-            keywords = {"targets": self.targets, "beta": beta, "cost": self.cost, "threads": self.threads}
+            keywords = {
+                "targets": self.targets,
+                "beta": beta,
+                "cost": self.cost,
+                "threads": self.threads,
+            }
             eq = relax(net, p, self.inputs, initial=start, method=solver, **keywords, warn=False)
             states.append(layout.empty(net.n_free))
             everything = (0, layout.n_blocks)
-            layout.pack(eq.phases[:, net.n_inputs :], layout.samples(everything), states[-1], everything)
-            self.residual[phase], self.iterations[phase] = layout.spread(eq.residual), layout.spread(eq.iterations)
+            layout.pack(
+                eq.phases[:, net.n_inputs :], layout.samples(everything), states[-1], everything
+            )
+            self.residual[phase], self.iterations[phase] = (
+                layout.spread(eq.residual),
+                layout.spread(eq.iterations),
+            )
             start = start if phase else eq.phases
         self.u = states[0]
         self._pack((0, layout.n_blocks))
         sums = (self._coupling_sum[0], self._site_sum[0])
-        contrast_blocks(layout.lanes, layout.n_blocks, states[1], states[2], self._clamped, layout.mask, net.graph, *sums)
+        contrast_blocks(
+            layout.lanes,
+            layout.n_blocks,
+            states[1],
+            states[2],
+            self._clamped,
+            layout.mask,
+            net.graph,
+            *sums,
+        )
 
     def report(self):
         """(sample, output, component) of the free equilibrium, and (sample, phase) residuals and iterations; copies."""
-        outputs = np.moveaxis(self.u[:, -self.net.n_outputs :].copy(), -1, 1).reshape(-1, self.net.n_outputs, 2)
-        return outputs[: self.n_samples], *(self.layout.per_sample(values).T.copy() for values in (self.residual, self.iterations))
+        outputs = np.moveaxis(self.u[:, -self.net.n_outputs :].copy(), -1, 1).reshape(
+            -1, self.net.n_outputs, 2
+        )
+        return outputs[: self.n_samples], *(
+            self.layout.per_sample(values).T.copy() for values in (self.residual, self.iterations)
+        )
 
     @property
     def phases(self):
@@ -180,7 +214,9 @@ class EPGradient:
     def converged(self):
         """(phase, sample)"""
         tol = np.array([self.solver.tol, self.nudged_solver.tol, self.nudged_solver.tol])
-        settled = np.isfinite(self.layout.unpack(self.u)).all(axis=1)  # an overflow has left no phases, and so no torque
+        settled = np.isfinite(self.layout.unpack(self.u)).all(
+            axis=1
+        )  # an overflow has left no phases, and so no torque
         return (self.layout.per_sample(self.residual) <= tol[:, None]) & settled
 
 
@@ -218,7 +254,7 @@ def ep_gradient(
     estimator : "centered" (β, −β; error O(β²)) or "one_sided" (β, 0; error O(β))
     seed, initial_states : each sample is relaxed from this many random initial states, and the gradient averaged over them
     initial : (sample × initial state, site) phases or "aligned", optional: start here instead, see `relax`
-    cost : "log_cosine", "cosine", "cross_entropy", a `Cost` or a `CrossEntropy`
+    cost : "log_cosine", "cosine", "cross_entropy", a `LogCosine` or a `CrossEntropy`
     method, nudged_method : solver of the free and of the nudged phases (default: the same), with `options`, as in `relax`
     threads : the result is bit-identical for every number
 
@@ -233,8 +269,12 @@ def ep_gradient(
     check_classes(cost, targets)
     solver = as_solver(method, **options)
     nudged = solver if nudged_method is None else as_solver(nudged_method)
-    if type(nudged) is not type(solver) or getattr(nudged, "dtype", None) != getattr(solver, "dtype", None):
-        raise ValueError(f"nudged_method: found {nudged!r}; it must be of the kind and dtype of method={solver!r}")
+    if type(nudged) is not type(solver) or getattr(nudged, "dtype", None) != getattr(
+        solver, "dtype", None
+    ):
+        raise ValueError(
+            f"nudged_method: found {nudged!r}; it must be of the kind and dtype of method={solver!r}"
+        )
     batch = EPGradient(
         net,
         len(inputs),
@@ -263,7 +303,7 @@ def _gradient(net, batch, vector):
     return Gradient(
         *net.unflatten(vector),
         cost=batch.cost(outputs, batch.targets),
-        distance=distance(outputs, batch.targets),
+        mismatch=mismatch(outputs, batch.targets),
         phases=phases,
         residual=batch.layout.per_sample(batch.residual).astype(float),
         iterations=batch.layout.per_sample(batch.iterations).astype(int),
@@ -313,12 +353,24 @@ def zero_modes(net, parameters):
     graph = coo_array((np.ones(len(live)), live.T), shape=(net.n_sites,) * 2)
     count, label = connected_components(graph, directed=False)
     held = np.unique(label[(np.arange(net.n_sites) < net.n_inputs) | (p.bias_amplitude != 0)])
-    modes = np.array([label == c for c in range(count) if c not in held], float).reshape(-1, net.n_sites)[:, net.n_inputs :]
+    modes = np.array([label == c for c in range(count) if c not in held], float).reshape(
+        -1, net.n_sites
+    )[:, net.n_inputs :]
     return modes / np.sqrt(modes.sum(axis=1, keepdims=True))
 
 
 def implicit_gradient(
-    net, parameters, inputs, targets, seed=0, *, initial_states=1, initial=None, cost="log_cosine", method="fast", **options
+    net,
+    parameters,
+    inputs,
+    targets,
+    seed=0,
+    *,
+    initial_states=1,
+    initial=None,
+    cost="log_cosine",
+    method="fast",
+    **options,
 ):
     """Exact gradient of the mean cost at the free equilibrium, dC/dθ = −(∂C/∂φ)ᵀ H⁻¹ ∂²E/∂φ∂θ.
 
@@ -350,7 +402,7 @@ def implicit_gradient(
     return Gradient(
         *net.unflatten(vector),
         cost=cost(outputs, targets),
-        distance=distance(outputs, targets),
+        mismatch=mismatch(outputs, targets),
         phases=eq.phases,
         residual=eq.residual[None],
         iterations=eq.iterations[None],
@@ -361,6 +413,8 @@ def implicit_gradient(
 def nudge_solution(net, parameters, phases, target, cost):
     """−H⁻¹ ∂C/∂φ of one sample over all sites: the nudge response in the limit β → 0, zero at the clamped sites."""
     source, response = np.zeros(net.n_free), np.zeros(net.n_sites)
-    source[net.n_free - net.n_outputs :] = cost.gradient(phases[net.n_sites - net.n_outputs :], target)
+    source[net.n_free - net.n_outputs :] = cost.gradient(
+        phases[net.n_sites - net.n_outputs :], target
+    )
     response[net.n_inputs :] = -LinearResponse(net, parameters, phases).solve(source)
     return response

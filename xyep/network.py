@@ -42,7 +42,9 @@ def _sites(name, array, n_sites):
     if outside.size:
         raise ValueError(f"{name}: site {outside[0]} is out of range; sites are 0 … {n_sites - 1}")
     if len(np.unique(array)) != len(array):
-        raise ValueError(f"{name}: site {array[np.bincount(array)[array] > 1][0]} is named twice; each site may appear once")
+        raise ValueError(
+            f"{name}: site {array[np.bincount(array)[array] > 1][0]} is named twice; each site may appear once"
+        )
     return array
 
 
@@ -95,7 +97,10 @@ class Network:
         name="network",
     ):
         edges = _integers("edges", edges, ("coupling", 2))
-        inputs, outputs = _integers("inputs", inputs, ("site",)), _integers("outputs", outputs, ("site",))
+        inputs, outputs = (
+            _integers("inputs", inputs, ("site",)),
+            _integers("outputs", outputs, ("site",)),
+        )
         if positions is not None:
             positions = check_array("positions", positions, ("site", None))
         if n_sites is None:
@@ -108,7 +113,9 @@ class Network:
             raise ValueError("outputs: none named; a network needs at least one output site")
         both = np.intersect1d(inputs, outputs)
         if both.size:
-            raise ValueError(f"outputs: site {both[0]} is also an input; a site is either clamped or read")
+            raise ValueError(
+                f"outputs: site {both[0]} is also an input; a site is either clamped or read"
+            )
 
         hidden = np.setdiff1d(np.arange(n_sites), np.concatenate([inputs, outputs]))
         self.name = name
@@ -123,18 +130,23 @@ class Network:
             positions = np.arange(n_sites, dtype=float)[:, None]
         positions = check_array("positions", positions, (n_sites, None))
         if not 1 <= positions.shape[1] <= 3:
-            raise ValueError(f"positions: {positions.shape[1]} coordinates a site; 1 to 3 are allowed")
+            raise ValueError(
+                f"positions: {positions.shape[1]} coordinates a site; 1 to 3 are allowed"
+            )
         positions = np.pad(positions, ((0, 0), (0, 3 - positions.shape[1])))
         self.positions = positions[self.labels]
         if lengths is None:
-            lengths = np.linalg.norm(self.positions[self.edges[:, 0]] - self.positions[self.edges[:, 1]], axis=1)
+            lengths = np.linalg.norm(
+                self.positions[self.edges[:, 0]] - self.positions[self.edges[:, 1]], axis=1
+            )
         self.lengths = check_array("lengths", lengths, (self.n_couplings,))
         self.parameter = self._check_tying(tying)
         self.n_parameters = int(self.parameter.max()) + 1 if self.n_couplings else 0
         self.layer = self._per_site("layer", layer)
         self.channel = self._per_site("channel", channel)
         self.coupling_scale = np.broadcast_to(
-            check_array("coupling_scale", coupling_scale, (self.n_parameters,), scalar=True), self.n_parameters
+            check_array("coupling_scale", coupling_scale, (self.n_parameters,), scalar=True),
+            self.n_parameters,
         )
         bias_scale = check_array("bias_scale", bias_scale, (n_sites,), scalar=True)
         self.bias_scale = np.broadcast_to(bias_scale, n_sites)[self.labels]
@@ -157,13 +169,19 @@ class Network:
     def _check_edges(edges, n_sites):
         outside = edges[(edges < 0) | (edges >= n_sites)]
         if outside.size:
-            raise ValueError(f"edges: site {outside[0]} is out of range; sites are 0 … {n_sites - 1}")
+            raise ValueError(
+                f"edges: site {outside[0]} is out of range; sites are 0 … {n_sites - 1}"
+            )
         loops = edges[edges[:, 0] == edges[:, 1]]
         if len(loops):
-            raise ValueError(f"edges: site {loops[0, 0]} is coupled to itself; couplings join two different sites")
+            raise ValueError(
+                f"edges: site {loops[0, 0]} is coupled to itself; couplings join two different sites"
+            )
         pairs, counts = np.unique(np.sort(edges, axis=1), axis=0, return_counts=True)
         if (counts > 1).any():
-            raise ValueError(f"edges: the pair {tuple(map(int, pairs[counts > 1][0]))} is listed {counts.max()} times; list it once")
+            raise ValueError(
+                f"edges: the pair {tuple(map(int, pairs[counts > 1][0]))} is listed {counts.max()} times; list it once"
+            )
 
     def _check_tying(self, tying):
         if tying is None:
@@ -171,7 +189,9 @@ class Network:
         tying = check_array("tying", tying, (self.n_couplings,), dtype=np.intp)
         used = np.unique(tying)
         if len(used) and not np.array_equal(used, np.arange(len(used))):
-            raise ValueError(f"tying: parameters are numbered {used[0]} … {used[-1]} with gaps; number them 0 … {len(used) - 1}")
+            raise ValueError(
+                f"tying: parameters are numbered {used[0]} … {used[-1]} with gaps; number them 0 … {len(used) - 1}"
+            )
         return tying
 
     def _check_connected(self):
@@ -181,7 +201,9 @@ class Network:
         lonely = ~np.isin(label[self.n_sites - self.n_outputs :], label[: self.n_inputs])
         if lonely.any():
             site = self.labels[self.n_sites - self.n_outputs + np.argmax(lonely)]
-            raise ValueError(f"outputs: site {site} is not connected to any input; every output needs a path of couplings to one")
+            raise ValueError(
+                f"outputs: site {site} is not connected to any input; every output needs a path of couplings to one"
+            )
 
     @property
     def n_couplings(self):
@@ -203,12 +225,16 @@ class Network:
     def components(self):
         """(site,) number of the connected component that each site belongs to."""
         i, j = self.edges.T
-        return connected_components(coo_array((np.ones(len(i)), (i, j)), shape=(self.n_sites,) * 2), directed=False)[1]
+        return connected_components(
+            coo_array((np.ones(len(i)), (i, j)), shape=(self.n_sites,) * 2), directed=False
+        )[1]
 
     @cached_property
     def role(self):
         """(site,) "input", "hidden" or "output"."""
-        role = np.full(self.n_sites, "hidden", dtype=object)  # variable-length strings are the ones that Zarr specifies
+        role = np.full(
+            self.n_sites, "hidden", dtype=object
+        )  # variable-length strings are the ones that Zarr specifies
         role[: self.n_inputs], role[self.n_sites - self.n_outputs :] = "input", "output"
         return role
 
@@ -221,7 +247,14 @@ class Network:
         rows = self._rows(i[free], j[free], parameter[free], j[free] > i[free])
         hidden_rows = int(np.searchsorted(rows.site, self.n_free - self.n_outputs))
         return Graph(
-            rows, self._rows(i[clamped], j[clamped] + self.n_inputs, parameter[clamped], np.full(clamped.sum(), True)), hidden_rows
+            rows,
+            self._rows(
+                i[clamped],
+                j[clamped] + self.n_inputs,
+                parameter[clamped],
+                np.full(clamped.sum(), True),
+            ),
+            hidden_rows,
         )
 
     @cached_property
@@ -242,24 +275,44 @@ class Network:
         partner = np.minimum(np.arange(len(i)) + count[i], len(i) - 1)
         alike = np.append(count[1:] == count[:-1], False)
         alike[i[j[partner] != j]] = False
-        alike[self.n_free - self.n_outputs - 1] = False  # the last hidden site is not visited with the first output
+        alike[self.n_free - self.n_outputs - 1] = (
+            False  # the last hidden site is not visited with the first output
+        )
         site, position = [0], 0
         while position < self.n_free:
             position += 1 + bool(alike[position])
             site.append(position)
         site = np.array(site, np.intp)
         size, length = np.diff(site), count[site[:-1]]
-        first, weight = (np.concatenate([[0], np.cumsum(n)]).astype(np.intp) for n in (length, size * length))
+        first, weight = (
+            np.concatenate([[0], np.cumsum(n)]).astype(np.intp) for n in (length, size * length)
+        )
         row = np.repeat(np.arange(len(size)), length)
         entry = start[site[:-1]][row] + np.arange(len(row)) - first[row]
-        both = np.stack([parameter[entry], parameter[np.minimum(entry + length[row], len(parameter) - 1)]], axis=-1)
+        both = np.stack(
+            [parameter[entry], parameter[np.minimum(entry + length[row], len(parameter) - 1)]],
+            axis=-1,
+        )
         interleaved = both[np.arange(2) < size[row][:, None]]
-        return Rows(site, first, first[:-1] + np.bincount(row[upper[entry]], minlength=len(size)), j[entry], weight, interleaved)
+        return Rows(
+            site,
+            first,
+            first[:-1] + np.bincount(row[upper[entry]], minlength=len(size)),
+            j[entry],
+            weight,
+            interleaved,
+        )
 
     @cached_property
     def digest(self):
         """SHA-256 of couplings, roles and scales: equal for networks that train alike."""
-        parts = (self.edges, self.parameter, [self.n_sites, self.n_inputs, self.n_outputs], self.coupling_scale, self.bias_scale)
+        parts = (
+            self.edges,
+            self.parameter,
+            [self.n_sites, self.n_inputs, self.n_outputs],
+            self.coupling_scale,
+            self.bias_scale,
+        )
         return sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
 
     def init_parameters(self, seed=0):
@@ -276,10 +329,18 @@ class Network:
 
     def check_parameters(self, parameters, name="parameters"):
         """`parameters` as float64 arrays of the right shapes, or an error that names the part."""
-        sizes = {"couplings": self.n_parameters, "bias_amplitude": self.n_sites, "bias_phase": self.n_sites}
+        sizes = {
+            "couplings": self.n_parameters,
+            "bias_amplitude": self.n_sites,
+            "bias_phase": self.n_sites,
+        }
         if not hasattr(parameters, "_fields") or set(parameters._fields) != set(sizes):
-            raise TypeError(f"{name}: found {type(parameters).__name__}; give Parameters(couplings, bias_amplitude, bias_phase)")
-        return Parameters(*(check_array(f"{name}.{f}", getattr(parameters, f), (n,)) for f, n in sizes.items()))
+            raise TypeError(
+                f"{name}: found {type(parameters).__name__}; give Parameters(couplings, bias_amplitude, bias_phase)"
+            )
+        return Parameters(
+            *(check_array(f"{name}.{f}", getattr(parameters, f), (n,)) for f, n in sizes.items())
+        )
 
     def unflatten(self, vector):
         """The three parts of a flat parameter vector, as views."""
@@ -295,12 +356,22 @@ class Network:
     def site_coords(self):
         """xarray coordinates of the dimension ``site``."""
         columns = {"x": self.positions[:, 0], "y": self.positions[:, 1], "z": self.positions[:, 2]}
-        columns |= {"layer": self.layer, "channel": self.channel, "role": self.role, "label": self.labels}
+        columns |= {
+            "layer": self.layer,
+            "channel": self.channel,
+            "role": self.role,
+            "label": self.labels,
+        }
         return {name: ("site", values) for name, values in columns.items()}
 
     def coupling_coords(self):
         """xarray coordinates of the dimension ``coupling``."""
-        columns = {"source": self.edges[:, 0], "target": self.edges[:, 1], "parameter": self.parameter, "length": self.lengths}
+        columns = {
+            "source": self.edges[:, 0],
+            "target": self.edges[:, 1],
+            "parameter": self.parameter,
+            "length": self.lengths,
+        }
         return {name: ("coupling", values) for name, values in columns.items()}
 
     def __repr__(self):
@@ -312,10 +383,24 @@ class Network:
     def __reduce__(self):
         # dask sends networks to other processes; cached arrays are rebuilt there
         back = np.argsort(self.labels)
-        keywords = {"tying": self.parameter, "n_sites": self.n_sites, "lengths": self.lengths, "layer": self.layer[back]}
-        keywords |= {"channel": self.channel[back], "coupling_scale": self.coupling_scale, "bias_scale": self.bias_scale[back]}
+        keywords = {
+            "tying": self.parameter,
+            "n_sites": self.n_sites,
+            "lengths": self.lengths,
+            "layer": self.layer[back],
+        }
+        keywords |= {
+            "channel": self.channel[back],
+            "coupling_scale": self.coupling_scale,
+            "bias_scale": self.bias_scale[back],
+        }
         keywords["name"] = self.name
-        arguments = (self.labels[self.edges], self.labels[self.inputs], self.labels[self.outputs], self.positions[back])
+        arguments = (
+            self.labels[self.edges],
+            self.labels[self.inputs],
+            self.labels[self.outputs],
+            self.positions[back],
+        )
         return _rebuild, (arguments, keywords)
 
 

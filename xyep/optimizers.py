@@ -30,7 +30,9 @@ class Adam:
     def update(self, theta, gradient, state, step, rate):
         """Parameters after update number `step` = 1, 2, …; `state` changes in place."""
         corrections = 1 - self.beta1**step, 1 - self.beta2**step
-        return adam(theta, gradient, *state, self.beta1, self.beta2, *corrections, rate, self.epsilon)
+        return adam(
+            theta, gradient, *state, self.beta1, self.beta2, *corrections, rate, self.epsilon
+        )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ def project():
     for root in (os.environ.get("XYEP_PROJECT_DIR"), PACKAGE.parent, Path.cwd()):
         if root and (Path(root) / "notebooks").is_dir():
             return Path(root).resolve()
-    raise FileNotFoundError("XYEP_PROJECT_DIR: no folder with notebooks/ found; set it to a checkout of xyep, or change into one")
+    raise FileNotFoundError(
+        "XYEP_PROJECT_DIR: no folder with notebooks/ found; set it to a checkout of xyep, or change into one"
+    )
 
 
 def results(profile, notebook):

@@ -23,7 +23,9 @@ def commit():
     """Commit of the checkout that the code runs from, with "+" where the package differs from it; empty outside a checkout."""
 
     def git(*arguments):
-        return subprocess.run(["git", *arguments], cwd=PACKAGE, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            ["git", *arguments], cwd=PACKAGE, capture_output=True, text=True, check=True
+        ).stdout.strip()
 
     try:
         return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--", ".") else "")
@@ -36,11 +38,20 @@ def machine():
     """Processor and number of cores."""
     cpu = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
-        models = [line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+        models = [
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ]
         cpu = models[0] if models else cpu
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{cpu}, {cores} cores"
 
 
 def provenance():
-    return {"version": package_version(), "commit": commit(), "machine": machine(), "paper": "arXiv:2601.21945"}
+    return {
+        "version": package_version(),
+        "commit": commit(),
+        "machine": machine(),
+        "paper": "arXiv:2601.21945",
+    }

@@ -17,7 +17,7 @@ class NotConvergedWarning(UserWarning):
 
 
 @dataclass(frozen=True)
-class Fast:
+class GaussSeidel:
     """Over-relaxed Gauss–Seidel minimisation on unit vectors (`xyep.kernels.fast`).
 
     tol : largest torque max_i |∂E/∂φ_i| of a converged sample; default 1e-9 in float64 and 1e-5 in float32.
@@ -67,15 +67,19 @@ class GradientFlow:
         check_integer("max_steps", self.max_steps, 0)
 
 
-SOLVERS = {"fast": Fast, "gradient_flow": GradientFlow}
+SOLVERS = {"fast": GaussSeidel, "gradient_flow": GradientFlow}
 
 
 def as_solver(method="fast", **options):
     """A solver from its name and options, or a solver with some options replaced."""
-    if isinstance(method, (Fast, GradientFlow)):
-        return replace(method, **check_options("method", type(method), options)) if options else method
+    if isinstance(method, (GaussSeidel, GradientFlow)):
+        return (
+            replace(method, **check_options("method", type(method), options)) if options else method
+        )
     if not isinstance(method, str) or method not in SOLVERS:
-        raise ValueError(f"method: found {method!r}; a solver or one of {', '.join(map(repr, SOLVERS))} is needed")
+        raise ValueError(
+            f"method: found {method!r}; a solver or one of {', '.join(map(repr, SOLVERS))} is needed"
+        )
     return SOLVERS[method](**check_options(f"method {method!r}", SOLVERS[method], options))
 
 
@@ -186,7 +190,7 @@ def relax(
     initial : (sample, site) phases, or "aligned"; optional
         Start from here; a nudged equilibrium starts from the free one. "aligned": the free sites, in the order of their numbers, each
         start along the field of bias, inputs and the sites before it, as if the network were switched on from the inputs to the outputs.
-    method : "fast", "gradient_flow", or a solver `Fast(...)`, `GradientFlow(...)`; `options` are its fields, such as ``tol``
+    method : "fast", "gradient_flow", or a solver `GaussSeidel(...)`, `GradientFlow(...)`; `options` are its fields, such as ``tol``
     times : ascending times at which "gradient_flow" records the trajectory
     threads : number of threads; the result does not depend on it
     warn : whether samples that have not converged raise a warning; False is for callers that count them themselves
@@ -217,7 +221,9 @@ def relax(
         raise ValueError("times: only method='gradient_flow' follows a trajectory in time")
     else:
         if isinstance(start, str) and not solver.max_sweeps:
-            raise ValueError("max_sweeps: found 0; an aligned start takes the first sweep, so at least 1 is needed")
+            raise ValueError(
+                "max_sweeps: found 0; an aligned start takes the first sweep, so at least 1 is needed"
+            )
         eq = _fast(net, p, inputs, targets, start, nudge, solver, threads)
     if warn:
         warn_unconverged(eq.residual, eq.converged)
@@ -249,7 +255,9 @@ def as_start(net, initial, n, seed):
 
 def _fast(net, p, inputs, targets, start, nudge, solver, threads):
     layout = Layout(net, len(inputs), solver.dtype)
-    u, clamped, target = (layout.empty(sites) for sites in (net.n_free, net.n_inputs, net.n_outputs))
+    u, clamped, target = (
+        layout.empty(sites) for sites in (net.n_free, net.n_inputs, net.n_outputs)
+    )
     residual, sweeps = np.empty((2, layout.n_blocks, layout.width), layout.dtype)
     phases = np.empty((len(inputs), net.n_sites))
     phases[:, : net.n_inputs] = inputs
@@ -260,13 +268,28 @@ def _fast(net, p, inputs, targets, start, nudge, solver, threads):
         pack_start(layout, start, u, blocks)
         layout.pack(inputs, samples, clamped, blocks)
         layout.pack(targets, samples, target, blocks)
-        relax_blocks(layout.lanes, blocks, u, clamped, target, couplings, bias, net.graph, nudge, solver.stopping, residual, sweeps)
+        relax_blocks(
+            layout.lanes,
+            blocks,
+            u,
+            clamped,
+            target,
+            couplings,
+            bias,
+            net.graph,
+            nudge,
+            solver.stopping,
+            residual,
+            sweeps,
+        )
         layout.unpack(u, phases[:, net.n_inputs :], blocks)
 
     over_threads(run, layout.units, threads)
     residual, sweeps = (layout.per_sample(a).astype(np.float64) for a in (residual, sweeps))
     residual = _seen(phases, residual)
-    return Equilibrium(phases, residual, residual <= solver.tol, sweeps.astype(int), beta=nudge.beta)
+    return Equilibrium(
+        phases, residual, residual <= solver.tol, sweeps.astype(int), beta=nudge.beta
+    )
 
 
 def _seen(phases, residual):
@@ -277,7 +300,16 @@ def _seen(phases, residual):
 def _flow(net, p, inputs, targets, start, nudge, solver, times, threads):
     n = len(inputs)
     if isinstance(start, str):
-        phi = _fast(net, p, inputs, targets, start, nudge, Fast(over_relaxation=0.0, max_sweeps=1), threads).phases[:, net.n_inputs :]
+        phi = _fast(
+            net,
+            p,
+            inputs,
+            targets,
+            start,
+            nudge,
+            GaussSeidel(over_relaxation=0.0, max_sweeps=1),
+            threads,
+        ).phases[:, net.n_inputs :]
     else:
         phi = np.array(start(0, n))
     clamped = np.stack([np.cos(inputs), np.sin(inputs)], axis=-1)
@@ -286,13 +318,30 @@ def _flow(net, p, inputs, targets, start, nudge, solver, times, threads):
 
     def run(samples):
         tolerances = (solver.rtol, solver.atol, solver.tol, solver.max_time, solver.max_steps)
-        flow_samples(samples, phi, clamped, targets, p.couplings, bias, net.graph, nudge, *tolerances, times, path, report)
+        flow_samples(
+            samples,
+            phi,
+            clamped,
+            targets,
+            p.couplings,
+            bias,
+            net.graph,
+            nudge,
+            *tolerances,
+            times,
+            path,
+            report,
+        )
 
     cuts = np.linspace(0, n, min(n, 4 * threads) + 1).astype(int)
     over_threads(run, [(int(a), int(b)) for a, b in zip(cuts, cuts[1:])], threads)
     phases = np.concatenate([inputs, np.pi - np.mod(np.pi - phi, 2 * np.pi)], axis=1)
     trajectory = None
     if len(times):
-        trajectory = np.concatenate([np.broadcast_to(inputs[:, None], (n, len(times), net.n_inputs)), path], axis=2)
+        trajectory = np.concatenate(
+            [np.broadcast_to(inputs[:, None], (n, len(times), net.n_inputs)), path], axis=2
+        )
     residual = _seen(phases, report[:, 0])
-    return Equilibrium(phases, residual, residual <= solver.tol, report[:, 1].astype(int), trajectory, nudge.beta)
+    return Equilibrium(
+        phases, residual, residual <= solver.tol, report[:, 1].astype(int), trajectory, nudge.beta
+    )

@@ -18,7 +18,18 @@ def _check_equilibrium(net, eq):
     return check_array("eq.phases", getattr(eq, "phases", None), ("sample", net.n_sites))
 
 
-def nudge_response(net, parameters, eq, targets, beta=0.1, *, cost="log_cosine", method="fast", threads=1, **options):
+def nudge_response(
+    net,
+    parameters,
+    eq,
+    targets,
+    beta=0.1,
+    *,
+    cost="log_cosine",
+    method="fast",
+    threads=1,
+    **options,
+):
     """(φ_i^β − φ_i^−β)/(2β), which tends to −(H⁻¹ ∂C/∂φ)_i as β → 0: the signal that every update near site i is built from.
 
     Parameters
@@ -32,17 +43,35 @@ def nudge_response(net, parameters, eq, targets, beta=0.1, *, cost="log_cosine",
     DataArray (sample, site), dimensionless (radians per unit of βC over coupling); zero at the clamped inputs.
     """
     p, phases = net.check_parameters(parameters), _check_equilibrium(net, eq)
-    targets, cost, beta = check_targets(net, targets, len(phases)), as_cost(cost), check_number("beta", beta)
+    targets, cost, beta = (
+        check_targets(net, targets, len(phases)),
+        as_cost(cost),
+        check_number("beta", beta),
+    )
     check_classes(cost, targets)
     if beta == 0:
-        values = np.stack([nudge_solution(net, p, state, target, cost) for state, target in zip(phases, targets)])
+        values = np.stack(
+            [nudge_solution(net, p, state, target, cost) for state, target in zip(phases, targets)]
+        )
     else:
-        inputs, keywords = phases[:, : net.n_inputs], {"cost": cost, "method": method, "threads": threads, **options}
-        plus, minus = (relax(net, p, inputs, targets=targets, initial=phases, beta=b, **keywords).phases for b in (beta, -beta))
+        inputs, keywords = (
+            phases[:, : net.n_inputs],
+            {"cost": cost, "method": method, "threads": threads, **options},
+        )
+        plus, minus = (
+            relax(net, p, inputs, targets=targets, initial=phases, beta=b, **keywords).phases
+            for b in (beta, -beta)
+        )
         values = circular_difference(plus, minus) / (2 * beta)
         values[:, : net.n_inputs] = 0.0
     attrs = {"long_name": "nudge response", "units": "rad", "beta": beta}
-    return xr.DataArray(values, dims=("sample", "site"), coords=net.site_coords(), name="nudge_response", attrs=attrs)
+    return xr.DataArray(
+        values,
+        dims=("sample", "site"),
+        coords=net.site_coords(),
+        name="nudge_response",
+        attrs=attrs,
+    )
 
 
 def input_response(net, parameters, eq):
@@ -59,7 +88,13 @@ def input_response(net, parameters, eq):
         if n:
             out[n:] = -linear.solve(linear.hessian[n:, :n].toarray())
     attrs = {"long_name": "input response", "units": "rad/rad"}
-    return xr.DataArray(values, dims=("sample", "site", "input"), coords=net.site_coords(), name="input_response", attrs=attrs)
+    return xr.DataArray(
+        values,
+        dims=("sample", "site", "input"),
+        coords=net.site_coords(),
+        name="input_response",
+        attrs=attrs,
+    )
 
 
 def pattern_response(net, phases, pattern):

@@ -20,7 +20,7 @@ from .training import FINAL, HISTORY, Run, make_training
 
 UNITS = {
     "cost": ("mean cost C", "1"),
-    "distance": ("mean distance ½ Σ (1 − cos(φ_o − t_o))", "1"),
+    "mismatch": ("mean mismatch ½ Σ (1 − cos(φ_o − t_o))", "1"),
     "accuracy": ("share of right answers in training", "1"),
     "residual": ("largest torque that any relaxation of the epoch ended with", "coupling"),
     "sweeps": ("mean sweeps a sample, over all phases", "1"),
@@ -28,7 +28,7 @@ UNITS = {
     "validation_cost": ("mean cost on validation data", "1"),
     "validation_accuracy": ("accuracy on validation data", "1"),
     "test_accuracy": ("accuracy after training, fresh initial states", "1"),
-    "test_distance": ("mean distance after training, fresh initial states", "1"),
+    "test_mismatch": ("mean mismatch after training, fresh initial states", "1"),
     "test_solved": ("share of fresh initial states from which all samples are right", "1"),
     "test_unconverged": ("relaxations of the final test cut short", "1"),
     "coupling": ("coupling J", "coupling"),
@@ -47,7 +47,12 @@ class StoreError(ValueError):
 
 def attributes(net, task, training, seed=None):
     """Everything that determines a run, as plain JSON values."""
-    found = {"network": net.name, "n_couplings": net.n_couplings, "task": task.name, "data_sha256": task.digest}
+    found = {
+        "network": net.name,
+        "n_couplings": net.n_couplings,
+        "task": task.name,
+        "data_sha256": task.digest,
+    }
     found["network_sha256"] = net.digest
     found["training"] = training.describe()
     return json.loads(json.dumps(found | ({} if seed is None else {"seed": seed}) | provenance()))
@@ -57,15 +62,26 @@ def run_dataset(run):
     """The recorded arrays of a `Run` as a Dataset; epochs not yet reached are NaN."""
     net, training, a = run.net, run.training, run.arrays
     coords = {"epoch": training.recorded}
-    variables = {name: ("epoch", a[name].astype(np.float32)) for name in HISTORY if name[:5] != "valid" or run.validation is not None}
+    variables = {
+        name: ("epoch", a[name].astype(np.float32))
+        for name in HISTORY
+        if name[:5] != "valid" or run.validation is not None
+    }
     if training.final_states:
         variables |= {name: ((), a[name]) for name in FINAL}
     if training.snapshots:
         shots = len(training.snapshots)
         parts = [net.unflatten(theta) for theta in a["snapshot_theta"]]
         samples = np.arange(run.n_probes)
-        coords |= net.site_coords() | net.coupling_coords() | {"snapshot": list(training.snapshots), "input": net.inputs}
-        coords |= {"pattern": ("sample", samples // training.probe_states), "initial_state": ("sample", samples % training.probe_states)}
+        coords |= (
+            net.site_coords()
+            | net.coupling_coords()
+            | {"snapshot": list(training.snapshots), "input": net.inputs}
+        )
+        coords |= {
+            "pattern": ("sample", samples // training.probe_states),
+            "initial_state": ("sample", samples % training.probe_states),
+        }
         stack = {
             "coupling": ("coupling", [p.couplings[net.parameter] for p in parts]),
             "bias_amplitude": ("site", [p.bias_amplitude for p in parts]),
@@ -75,7 +91,11 @@ def run_dataset(run):
             variables[name] = (("snapshot", dim), np.asarray(values, np.float32).reshape(shots, -1))
         variables["phase"] = (("snapshot", "sample", "site"), a["phase"])
         probe = ("snapshot", "sample", "site")
-        dims = {"nudge_response": probe, "input_response": (*probe, "input"), "pattern_response": ("snapshot", "site")}
+        dims = {
+            "nudge_response": probe,
+            "input_response": (*probe, "input"),
+            "pattern_response": ("snapshot", "site"),
+        }
         variables |= {name: (dims[name], a[name]) for name in training.responses}
     ds = xr.Dataset(variables, coords)
     for name, (long_name, units) in UNITS.items():
@@ -116,12 +136,18 @@ def make_folder(folder, store):
 
 def _encoding(ds):
     # one chunk a variable: results are read whole, and small files cost more than they save
-    return {name: {"chunks": tuple(max(n, 1) for n in v.shape)} for name, v in ds.variables.items() if v.ndim}
+    return {
+        name: {"chunks": tuple(max(n, 1) for n in v.shape)}
+        for name, v in ds.variables.items()
+        if v.ndim
+    }
 
 
 def _portable(ds):
     """With strings of variable length, the only ones that Zarr specifies."""
-    return ds.assign({name: v.astype(object) for name, v in ds.variables.items() if v.dtype.kind == "U"})
+    return ds.assign(
+        {name: v.astype(object) for name, v in ds.variables.items() if v.dtype.kind == "U"}
+    )
 
 
 def write_tree(tree, store):
@@ -146,7 +172,9 @@ def write_tree(tree, store):
 def read_tree(store):
     """A result as an in-memory DataTree."""
     if not (Path(store) / "zarr.json").is_file():
-        raise StoreError(f"store: {store} is not a Zarr store; run the notebook that writes it first")
+        raise StoreError(
+            f"store: {store} is not a Zarr store; run the notebook that writes it first"
+        )
     with xr.open_datatree(store, engine="zarr", consolidated=False) as tree:
         return tree.load()
 
@@ -161,7 +189,19 @@ def check_same(store, found, wanted):
             )
 
 
-def train(net, task, *, seed=0, store=None, parameters=None, threads=1, checkpoint_every=None, progress=False, training=None, **options):
+def train(
+    net,
+    task,
+    *,
+    seed=0,
+    store=None,
+    parameters=None,
+    threads=1,
+    checkpoint_every=None,
+    progress=False,
+    training=None,
+    **options,
+):
     """Train a network by equilibrium propagation.
 
     Parameters
@@ -181,14 +221,20 @@ def train(net, task, *, seed=0, store=None, parameters=None, threads=1, checkpoi
     training = make_training(training, **options)
     run = Run(net, task, training, seed, check_integer("threads", threads, 1), parameters)
     attrs = attributes(net, task, training, run.seed)
-    every = max(1, training.epochs // 20) if checkpoint_every is None else check_integer("checkpoint_every", checkpoint_every, 1)
+    every = (
+        max(1, training.epochs // 20)
+        if checkpoint_every is None
+        else check_integer("checkpoint_every", checkpoint_every, 1)
+    )
     if store is not None:
         finished = _open(run, store, attrs)
         if finished is not None:
             return finished
     from tqdm import tqdm
 
-    with tqdm(total=training.epochs, initial=run.done, disable=not progress, desc=net.name, unit="epoch") as bar:
+    with tqdm(
+        total=training.epochs, initial=run.done, disable=not progress, desc=net.name, unit="epoch"
+    ) as bar:
         while not run.finished:
             before = run.done
             run.advance(before + every)
@@ -219,7 +265,9 @@ def _open(run, store, attrs):
         try:
             tree = read_tree(store)
         except Exception as error:  # whatever it is, it is not ours: zarr, xarray and the system each raise their own
-            raise StoreError(f"store: {store} exists and is not a store of xyep ({error}); choose another path") from error
+            raise StoreError(
+                f"store: {store} exists and is not a store of xyep ({error}); choose another path"
+            ) from error
         check_same(store, tree.attrs, attrs)
         if tree.attrs["epochs_done"] == run.training.epochs:
             shutil.rmtree(partial_folder(store), ignore_errors=True)

@@ -35,14 +35,18 @@ class Task:
             value = getattr(self, name)
             if getattr(value, "dtype", None) != np.float32 or value.ndim != 2:
                 value = check_array(name, value, shape)
-            elif not np.isfinite(value.sum()):  # large data come in float32 and are not copied to be checked
+            elif not np.isfinite(
+                value.sum()
+            ):  # large data come in float32 and are not copied to be checked
                 check_array(name, value[~np.isfinite(value).all(axis=1)], shape)
             object.__setattr__(self, name, value)
         n = len(self.inputs)
         check_array("targets", self.targets[:1], (min(n, 1), "output"))
         object.__setattr__(self, "labels", check_array("labels", self.labels, (n,), dtype=np.intp))
         if len(self.targets) != n:
-            raise ValueError(f"targets: found {len(self.targets)} samples for {n} of inputs; as many are needed")
+            raise ValueError(
+                f"targets: found {len(self.targets)} samples for {n} of inputs; as many are needed"
+            )
         if not self.digest:
             digest = hashlib.sha256()
             for part in (self.inputs, self.targets, self.labels, *self.splits.values()):
@@ -101,7 +105,9 @@ def load_task(name, *, seed=0, fold=0, folds=5, validation=0.15, shifts=()):
     seed = check_integer("seed", seed, 0)
     shifts = check_array("shifts", shifts if np.size(shifts) else np.zeros((0, 2)), ("shift", 2))
     if len(shifts) and name not in ("digits", "mnist"):
-        raise ValueError(f"shifts: found {shifts.tolist()} for {name}; only images, digits or mnist, can be moved")
+        raise ValueError(
+            f"shifts: found {shifts.tolist()} for {name}; only images, digits or mnist, can be moved"
+        )
     if name == "xor":
         return _xor()
     if name == "iris":
@@ -118,7 +124,9 @@ def _xor():
 
 
 def one_hot(labels, classes):
-    return np.where(labels[:, None] == np.arange(classes), np.float32(HALF_PI), np.float32(-HALF_PI))
+    return np.where(
+        labels[:, None] == np.arange(classes), np.float32(HALF_PI), np.float32(-HALF_PI)
+    )
 
 
 def _split(train, fraction, seed=None):
@@ -130,7 +138,9 @@ def _split(train, fraction, seed=None):
 
 
 def _splits(train, validation, test):
-    return {"train": train} | ({"validation": validation} if len(validation) else {}) | {"test": test}
+    return (
+        {"train": train} | ({"validation": validation} if len(validation) else {}) | {"test": test}
+    )
 
 
 def _iris(seed, fold, folds, fraction):
@@ -152,7 +162,13 @@ def _images(name, pixels, white, labels, n_train, seed, fraction):
     inputs *= np.float32(np.pi / white)
     inputs -= np.float32(HALF_PI)
     train, validation = _split(np.arange(n_train), fraction, seed)
-    return Task(name, inputs, one_hot(labels, 10), labels.astype(int), _splits(train, validation, np.arange(n_train, len(pixels))))
+    return Task(
+        name,
+        inputs,
+        one_hot(labels, 10),
+        labels.astype(int),
+        _splits(train, validation, np.arange(n_train, len(pixels))),
+    )
 
 
 def _digits(seed, fraction):
@@ -168,10 +184,18 @@ def _moved(task, shifts):
 
     train, side = task.splits["train"], round(task.inputs.shape[1] ** 0.5)
     images = task.inputs[train].reshape(-1, side, side)
-    copies = [shift(images, (0, *by), order=1, cval=-HALF_PI).reshape(len(train), -1) for by in shifts]
+    copies = [
+        shift(images, (0, *by), order=1, cval=-HALF_PI).reshape(len(train), -1) for by in shifts
+    ]
     source = np.concatenate([np.arange(len(task)), np.tile(train, len(shifts))])
     splits = task.splits | {"train": np.concatenate([train, np.arange(len(task), len(source))])}
-    return Task(task.name, np.concatenate([task.inputs, *copies]), task.targets[source], task.labels[source], splits)
+    return Task(
+        task.name,
+        np.concatenate([task.inputs, *copies]),
+        task.targets[source],
+        task.labels[source],
+        splits,
+    )
 
 
 MNIST_SHA256 = {
@@ -183,7 +207,10 @@ MNIST_SHA256 = {
 
 
 #: Public mirrors of the files, tried in turn.
-MNIST_MIRRORS = ("https://storage.googleapis.com/cvdf-datasets/mnist/", "https://ossci-datasets.s3.amazonaws.com/mnist/")
+MNIST_MIRRORS = (
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+)
 
 
 def fetch_mnist():
@@ -202,9 +229,14 @@ def fetch_mnist():
         failed = []
         for mirror in MNIST_MIRRORS:
             try:
-                pooch.retrieve(mirror + name, known_hash=f"sha256:{digest}", fname=name, path=folder)
+                pooch.retrieve(
+                    mirror + name, known_hash=f"sha256:{digest}", fname=name, path=folder
+                )
                 break
-            except (requests.RequestException, ValueError) as error:  # pooch raises ValueError where the digest differs
+            except (
+                requests.RequestException,
+                ValueError,
+            ) as error:  # pooch raises ValueError where the digest differs
                 failed.append(f"{mirror}: {type(error).__name__}")
         else:
             raise ConnectionError(
@@ -224,7 +256,9 @@ def read_mnist_file(name):
     raw = path.read_bytes()
     digest = hashlib.sha256(raw).hexdigest()
     if digest != MNIST_SHA256[name]:
-        raise ValueError(f"{path}: SHA-256 is {digest}, not {MNIST_SHA256[name]}; the file is corrupt: delete it and fetch it again")
+        raise ValueError(
+            f"{path}: SHA-256 is {digest}, not {MNIST_SHA256[name]}; the file is corrupt: delete it and fetch it again"
+        )
     values = gzip.decompress(raw)
     n_dims = values[3]
     shape = np.frombuffer(values, ">u4", n_dims, offset=4)
@@ -234,4 +268,6 @@ def read_mnist_file(name):
 def _mnist(seed, fraction):
     images = [read_mnist_file(f"{part}-images-idx3-ubyte.gz") for part in ("train", "t10k")]
     labels = [read_mnist_file(f"{part}-labels-idx1-ubyte.gz") for part in ("train", "t10k")]
-    return _images("mnist", np.concatenate(images), 255, np.concatenate(labels), 60_000, seed, fraction)
+    return _images(
+        "mnist", np.concatenate(images), 255, np.concatenate(labels), 60_000, seed, fraction
+    )

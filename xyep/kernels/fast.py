@@ -25,7 +25,7 @@ import numpy as np
 from numba import njit
 
 from . import INLINE, OPTIONS, POLE
-from .simd import (
+from .vectors import (
     absolute,
     exponential,
     fma,
@@ -119,7 +119,11 @@ def _nudging(ux, uy, tx, ty, share, nudge):
     denominator = larger(fma(kappa, x, one), pole)
     strength = beta / denominator
     # for κ = 1 the last factor is exactly 1: else an output within reach of the pole would be thrown across, and fall back, for ever
-    return strength * tx, strength * ty, larger(strength * kappa * (one - x) * (larger(one + x, pole) / denominator), zero)
+    return (
+        strength * tx,
+        strength * ty,
+        larger(strength * kappa * (one - x) * (larger(one + x, pole) / denominator), zero),
+    )
 
 
 @njit(**INLINE)
@@ -151,7 +155,24 @@ def _turned(ux, uy, fx, fy, slope, k):
 
 
 @njit(**INLINE)
-def _visit(lanes, first, last, u, at, field, graph, weights, target, target_at, share, nudge, k, output, moving, worst):
+def _visit(
+    lanes,
+    first,
+    last,
+    u,
+    at,
+    field,
+    graph,
+    weights,
+    target,
+    target_at,
+    share,
+    nudge,
+    k,
+    output,
+    moving,
+    worst,
+):
     """Visit rows `first` to `last`, all hidden sites or all outputs."""
     rows = graph.free
     first_output = item(rows.site, graph.hidden_rows)
@@ -163,7 +184,11 @@ def _visit(lanes, first, last, u, at, field, graph, weights, target, target_at, 
             fx, fy = _field_of_one(lanes, i, u, at, field, rows, r, weights)
             ux, uy, slope = load(lanes, u, n), load(lanes, u, n + 1), nothing
             if output:
-                tx, ty, p = load(lanes, target, o), load(lanes, target, o + 1), load(lanes, share, i - first_output)
+                tx, ty, p = (
+                    load(lanes, target, o),
+                    load(lanes, target, o + 1),
+                    load(lanes, share, i - first_output),
+                )
                 gx, gy, slope = _nudging(ux, uy, tx, ty, p, nudge)
                 fx, fy = fx + gx, fy + gy
             worst = larger(_torque(ux, uy, fx, fy), worst)
@@ -174,11 +199,16 @@ def _visit(lanes, first, last, u, at, field, graph, weights, target, target_at, 
         else:
             fx, fy, gx, gy = _field_of_two(lanes, i, u, at, field, rows, r, weights)
             fx, fy, slope = join(fx, gx), join(fy, gy), join(nothing, nothing)
-            ux, uy = join(load(lanes, u, n), load(lanes, u, n + 2)), join(load(lanes, u, n + 1), load(lanes, u, n + 3))
+            ux, uy = (
+                join(load(lanes, u, n), load(lanes, u, n + 2)),
+                join(load(lanes, u, n + 1), load(lanes, u, n + 3)),
+            )
             if output:
                 tx = join(load(lanes, target, o), load(lanes, target, o + 2))
                 ty = join(load(lanes, target, o + 1), load(lanes, target, o + 3))
-                p = join(load(lanes, share, i - first_output), load(lanes, share, i - first_output + 1))
+                p = join(
+                    load(lanes, share, i - first_output), load(lanes, share, i - first_output + 1)
+                )
                 nx, ny, slope = _nudging(ux, uy, tx, ty, p, nudge)
                 fx, fy = fx + nx, fy + ny
             torque = _torque(ux, uy, fx, fy)
@@ -196,11 +226,52 @@ def _visit(lanes, first, last, u, at, field, graph, weights, target, target_at, 
 def _pass(lanes, u, at, field, graph, weights, target, target_at, share, nudge, k, moving):
     """The largest torque |∂(E + βC)/∂φ_i| in every lane, each site's being read when it is visited and, if `moving`, turned."""
     hidden, rows, worst = graph.hidden_rows, len(graph.free.middle), splat(lanes, u.dtype.type(0))
-    worst = _visit(lanes, 0, hidden, u, at, field, graph, weights, target, target_at, share, nudge, k, False, moving, worst)
+    worst = _visit(
+        lanes,
+        0,
+        hidden,
+        u,
+        at,
+        field,
+        graph,
+        weights,
+        target,
+        target_at,
+        share,
+        nudge,
+        k,
+        False,
+        moving,
+        worst,
+    )
     if nudge.beta != 0.0 and nudge.scale > 0.0:
         first_output = item(graph.free.site, hidden)
-        _softmax(lanes, u, at + 2 * first_output, item(graph.free.site, rows) - first_output, nudge.scale, share)
-    return _visit(lanes, hidden, rows, u, at, field, graph, weights, target, target_at, share, nudge, k, True, moving, worst)
+        _softmax(
+            lanes,
+            u,
+            at + 2 * first_output,
+            item(graph.free.site, rows) - first_output,
+            nudge.scale,
+            share,
+        )
+    return _visit(
+        lanes,
+        hidden,
+        rows,
+        u,
+        at,
+        field,
+        graph,
+        weights,
+        target,
+        target_at,
+        share,
+        nudge,
+        k,
+        True,
+        moving,
+        worst,
+    )
 
 
 @njit(**INLINE)
@@ -208,26 +279,51 @@ def _blend(lanes, chosen, a, a_at, b, b_at, vectors):
     """Overwrite b by a in the lanes where `chosen` is 1."""
     nothing = splat(lanes, a.dtype.type(0))
     for n in range(vectors):
-        store(where_greater(chosen, nothing, load(lanes, a, a_at + n), load(lanes, b, b_at + n)), b, b_at + n)
+        store(
+            where_greater(chosen, nothing, load(lanes, a, a_at + n), load(lanes, b, b_at + n)),
+            b,
+            b_at + n,
+        )
 
 
 @njit(**OPTIONS)
-def _relax_block(lanes, u, at, aside, field, graph, weights, target, target_at, nudge, stopping, residual, sweeps, report_at):
+def _relax_block(
+    lanes,
+    u,
+    at,
+    aside,
+    field,
+    graph,
+    weights,
+    target,
+    target_at,
+    nudge,
+    stopping,
+    residual,
+    sweeps,
+    report_at,
+):
     """Relax one block, which begins at vector `at` of `u`; its residual and sweeps are vector `report_at` of these arrays."""
     dtype = u.dtype.type
     zero, one = splat(lanes, dtype(0)), splat(lanes, dtype(1))
     k = stopping.over_relaxation / (1.0 + stopping.over_relaxation)
     tol, budget = splat(lanes, dtype(stopping.tol)), splat(lanes, dtype(stopping.max_sweeps))
     vectors = 2 * graph.free.site[-1]
-    share = np.zeros((graph.free.site[-1] - graph.free.site[graph.hidden_rows], u.shape[3]), u.dtype)
+    share = np.zeros(
+        (graph.free.site[-1] - graph.free.site[graph.hidden_rows], u.shape[3]), u.dtype
+    )
     count, frozen = zero, zero
     alive = where_greater(budget, count, one, zero)
     # an aligned start: vectors too short for their torques to count become unit vectors in the first sweep
     ux, uy = load(lanes, u, at), load(lanes, u, at + 1)
-    fresh = where_greater(splat(lanes, dtype(0.5)), fma(ux, ux, uy * uy), splat(lanes, dtype(1e30)), zero)
+    fresh = where_greater(
+        splat(lanes, dtype(0.5)), fma(ux, ux, uy * uy), splat(lanes, dtype(1e30)), zero
+    )
     while True:
         while largest(alive) > 0.0:
-            worst = _pass(lanes, u, at, field, graph, weights, target, target_at, share, nudge, k, True)
+            worst = _pass(
+                lanes, u, at, field, graph, weights, target, target_at, share, nudge, k, True
+            )
             count = count + alive
             worst, fresh = larger(worst, fresh), zero
             going = where_greater(worst, tol, where_greater(budget, count, alive, zero), zero)
@@ -239,7 +335,9 @@ def _relax_block(lanes, u, at, aside, field, graph, weights, target, target_at, 
         if largest(frozen) > 0.0:
             _blend(lanes, frozen, aside, 0, u, at, vectors)
         # torques were read while their neighbours still moved: confirm at the final state
-        worst = _pass(lanes, u, at, field, graph, weights, target, target_at, share, nudge, k, False)
+        worst = _pass(
+            lanes, u, at, field, graph, weights, target, target_at, share, nudge, k, False
+        )
         alive = where_greater(worst, tol, where_greater(budget, count, one, zero), zero)
         if largest(alive) == 0.0:
             break
@@ -268,14 +366,33 @@ def _constant_field(lanes, field, bias, inputs, inputs_at, rows, weights):
 
 
 @njit(**OPTIONS)
-def relax_blocks(lanes, blocks, u, inputs, target, couplings, bias, graph, nudge, stopping, residual, sweeps):
+def relax_blocks(
+    lanes, blocks, u, inputs, target, couplings, bias, graph, nudge, stopping, residual, sweeps
+):
     """Relax ``u[block, site, component, lane]`` in place for each of ``blocks``."""
     aside, field = np.empty(u.shape[1:], u.dtype), np.empty(u.shape[1:], u.dtype)
     weights, input_weights = couplings[graph.free.parameter], couplings[graph.clamped.parameter]
     for b in range(blocks[0], blocks[1]):
         at, target_at = 2 * b * u.shape[1], 2 * b * target.shape[1]
-        _constant_field(lanes, field, bias, inputs, 2 * b * inputs.shape[1], graph.clamped, input_weights)
-        _relax_block(lanes, u, at, aside, field, graph, weights, target, target_at, nudge, stopping, residual, sweeps, b)
+        _constant_field(
+            lanes, field, bias, inputs, 2 * b * inputs.shape[1], graph.clamped, input_weights
+        )
+        _relax_block(
+            lanes,
+            u,
+            at,
+            aside,
+            field,
+            graph,
+            weights,
+            target,
+            target_at,
+            nudge,
+            stopping,
+            residual,
+            sweeps,
+            b,
+        )
 
 
 @njit(**INLINE)
@@ -286,10 +403,26 @@ def _four_products(lanes, blocks, i, j, left, left_at, right, right_at):
     for block in range(blocks):
         p, q = left_at + block * lefts, right_at + block * rights
         for component in range(2):
-            a = fma(load(lanes, left, p + 2 * i[0] + component), load(lanes, right, q + 2 * j[0] + component), a)
-            b = fma(load(lanes, left, p + 2 * i[1] + component), load(lanes, right, q + 2 * j[1] + component), b)
-            c = fma(load(lanes, left, p + 2 * i[2] + component), load(lanes, right, q + 2 * j[2] + component), c)
-            d = fma(load(lanes, left, p + 2 * i[3] + component), load(lanes, right, q + 2 * j[3] + component), d)
+            a = fma(
+                load(lanes, left, p + 2 * i[0] + component),
+                load(lanes, right, q + 2 * j[0] + component),
+                a,
+            )
+            b = fma(
+                load(lanes, left, p + 2 * i[1] + component),
+                load(lanes, right, q + 2 * j[1] + component),
+                b,
+            )
+            c = fma(
+                load(lanes, left, p + 2 * i[2] + component),
+                load(lanes, right, q + 2 * j[2] + component),
+                c,
+            )
+            d = fma(
+                load(lanes, left, p + 2 * i[3] + component),
+                load(lanes, right, q + 2 * j[3] + component),
+                d,
+            )
     return totals(join(join(a, b), join(c, d)))
 
 
@@ -305,21 +438,49 @@ NEAR = 32
 
 
 @njit(**OPTIONS)
-def _add_products(lanes, blocks, rows, stops, change, mean, others, others_at, mutual, coupling_sum):
+def _add_products(
+    lanes, blocks, rows, stops, change, mean, others, others_at, mutual, coupling_sum
+):
     """Add Σ over the samples of d_i·u_j, and of m_i·d_j if `mutual`, to the sum of each coupling of ``rows`` up to ``stops``."""
     sums = np.empty((NEAR // 2 + 1, 4), change.dtype)
-    for part in range(0, np.max(stops - rows.first[:-1]), NEAR):  # which the rows of a dense layer take in turn
+    for part in range(
+        0, np.max(stops - rows.first[:-1]), NEAR
+    ):  # which the rows of a dense layer take in turn
         for r in range(len(stops)):
-            i, first, last = rows.site[r], rows.first[r] + part, min(rows.first[r] + part + NEAR, stops[r]) - 1
+            i, first, last = (
+                rows.site[r],
+                rows.first[r] + part,
+                min(rows.first[r] + part + NEAR, stops[r]) - 1,
+            )
             two, four = rows.site[r + 1] - i, 0
             # a row's couplings lie in the order of its neighbours, of which the last one is repeated to make up four pairs
             for k in range(first, last + 1, 4 // two):
                 j0, j1 = rows.indices[k], rows.indices[min(k + 1, last)]
                 if two == 2:
-                    found = _four_sums(lanes, blocks, (i, i + 1, i, i + 1), (j0, j0, j1, j1), change, mean, others, others_at, mutual)
+                    found = _four_sums(
+                        lanes,
+                        blocks,
+                        (i, i + 1, i, i + 1),
+                        (j0, j0, j1, j1),
+                        change,
+                        mean,
+                        others,
+                        others_at,
+                        mutual,
+                    )
                 else:
                     j2, j3 = rows.indices[min(k + 2, last)], rows.indices[min(k + 3, last)]
-                    found = _four_sums(lanes, blocks, (i, i, i, i), (j0, j1, j2, j3), change, mean, others, others_at, mutual)
+                    found = _four_sums(
+                        lanes,
+                        blocks,
+                        (i, i, i, i),
+                        (j0, j1, j2, j3),
+                        change,
+                        mean,
+                        others,
+                        others_at,
+                        mutual,
+                    )
                 store(found, sums, four)
                 four += 1
             for n in range(two * (last + 1 - first)):
@@ -343,9 +504,22 @@ def _contrast(lanes, blocks, plus, minus, inputs, first, mask, graph, coupling_s
             store(keep * (p - m), minus, v)
     mean, change = plus, minus
     coupling_sum[:], site_sum[:] = 0.0, 0.0
-    _add_products(lanes, blocks, graph.free, graph.free.middle, change, mean, mean, 0, True, coupling_sum)
+    _add_products(
+        lanes, blocks, graph.free, graph.free.middle, change, mean, mean, 0, True, coupling_sum
+    )
     inputs_at = 2 * first * inputs.shape[1]
-    _add_products(lanes, blocks, graph.clamped, graph.clamped.first[1:], change, mean, inputs, inputs_at, False, coupling_sum)
+    _add_products(
+        lanes,
+        blocks,
+        graph.clamped,
+        graph.clamped.first[1:],
+        change,
+        mean,
+        inputs,
+        inputs_at,
+        False,
+        coupling_sum,
+    )
     for i in range(plus.shape[1]):
         for b in range(blocks):
             site_sum[i, 0] += total(load(lanes, change, b * n + 2 * i))
@@ -354,7 +528,21 @@ def _contrast(lanes, blocks, plus, minus, inputs, first, mask, graph, coupling_s
 
 @njit(**OPTIONS)
 def gradient_blocks(
-    lanes, blocks, u, inputs, target, mask, couplings, bias, graph, nudges, stoppings, residual, sweeps, coupling_sum, site_sum
+    lanes,
+    blocks,
+    u,
+    inputs,
+    target,
+    mask,
+    couplings,
+    bias,
+    graph,
+    nudges,
+    stoppings,
+    residual,
+    sweeps,
+    coupling_sum,
+    site_sum,
 ):
     """Free equilibrium, two nudged equilibria from it, and their contrast, summed over ``blocks``.
 
@@ -367,8 +555,14 @@ def gradient_blocks(
     weights, input_weights = couplings[graph.free.parameter], couplings[graph.clamped.parameter]
     size, t_size = 2 * u.shape[1], 2 * target.shape[1]
     for b in range(first, blocks[1]):
-        _constant_field(lanes, field, bias, inputs, 2 * b * inputs.shape[1], graph.clamped, input_weights)
-        for phase, state, at in ((0, u, b * size), (1, plus, (b - first) * size), (2, minus, (b - first) * size)):
+        _constant_field(
+            lanes, field, bias, inputs, 2 * b * inputs.shape[1], graph.clamped, input_weights
+        )
+        for phase, state, at in (
+            (0, u, b * size),
+            (1, plus, (b - first) * size),
+            (2, minus, (b - first) * size),
+        ):
             if phase > 0:
                 state[b - first] = u[b]
             if phase == 0 or nudges[phase].beta != 0.0:

@@ -59,16 +59,40 @@ def _velocity(phi, u, field, graph, weights, target, nudge, out):
             if i >= first_output and nudge.beta != 0.0:
                 if nudge.scale > 0.0:
                     wanted = 1.0 if np.sin(target[i - first_output]) > 0.0 else 0.0
-                    out[i] += nudge.beta * nudge.scale * (wanted - np.exp(nudge.scale * u[i, 1]) / total) * u[i, 0]
+                    out[i] += (
+                        nudge.beta
+                        * nudge.scale
+                        * (wanted - np.exp(nudge.scale * u[i, 1]) / total)
+                        * u[i, 0]
+                    )
                 else:
                     away = phi[i] - target[i - first_output]
-                    out[i] -= nudge.beta * np.sin(away) / max(1.0 + nudge.sharpness * np.cos(away), POLE)
+                    out[i] -= (
+                        nudge.beta * np.sin(away) / max(1.0 + nudge.sharpness * np.cos(away), POLE)
+                    )
             worst = max(worst, abs(out[i]))
     return worst
 
 
 @njit(**OPTIONS)
-def flow_samples(samples, phi, inputs, target, couplings, bias, graph, nudge, rtol, atol, tol, max_time, max_steps, times, path, report):
+def flow_samples(
+    samples,
+    phi,
+    inputs,
+    target,
+    couplings,
+    bias,
+    graph,
+    nudge,
+    rtol,
+    atol,
+    tol,
+    max_time,
+    max_steps,
+    times,
+    path,
+    report,
+):
     """Integrate ``phi[sample, free site]`` (radians, in place) until every |dφ/dt| ≤ tol, ``max_time`` or ``max_steps``.
 
     ``inputs[sample, site, component]`` are clamped unit vectors and ``target[sample, output]`` phases. States at the ascending
@@ -81,7 +105,9 @@ def flow_samples(samples, phi, inputs, target, couplings, bias, graph, nudge, rt
     for s in range(samples[0], samples[1]):
         for r in range(len(graph.clamped.middle)):
             for i in range(graph.clamped.site[r], graph.clamped.site[r + 1]):
-                field[i] = _field(graph.clamped, r, i, input_weights, inputs[s], bias[i, 0], bias[i, 1])
+                field[i] = _field(
+                    graph.clamped, r, i, input_weights, inputs[s], bias[i, 0], bias[i, 1]
+                )
         state[:] = phi[s]
         time, saved, evaluations, last_error = 0.0, 0, 1, 1.0
         worst = _velocity(state, u, field, graph, weights, target[s], nudge, stages[0])
@@ -101,7 +127,9 @@ def flow_samples(samples, phi, inputs, target, couplings, bias, graph, nudge, rt
                     for k in range(stage + 1):
                         total += _A[stage, k] * stages[k, i]
                     trial[i] = state[i] + h * total
-                worst_trial = _velocity(trial, u, field, graph, weights, target[s], nudge, stages[stage + 1])
+                worst_trial = _velocity(
+                    trial, u, field, graph, weights, target[s], nudge, stages[stage + 1]
+                )
             evaluations += 6
             square = 0.0
             for i in range(n_free):

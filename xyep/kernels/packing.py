@@ -11,13 +11,26 @@ import numpy as np
 from numba import njit
 
 from . import INLINE, OPTIONS
-from .simd import absolute, cosine, fma, largest, load, nearest, sine, splat, store, where_greater
+from .vectors import (
+    absolute,
+    cosine,
+    fma,
+    largest,
+    load,
+    nearest,
+    sine,
+    splat,
+    store,
+    where_greater,
+)
 
 #: π in three parts, the first two short enough for their multiples to be exact in float32.
 _PI = (3.140625, 0.0009675025939941406, 1.509957990978376432e-07)
 _FAR = 1e4
 #: Coefficients of h² in sin h / h and cos h, the highest first; they serve float64 at |h| ≤ π/2.
-_SINE, _COSINE = (tuple((-1.0) ** k / factorial(2 * k + odd) for k in range(10, -1, -1)) for odd in (1, 0))
+_SINE, _COSINE = (
+    tuple((-1.0) ** k / factorial(2 * k + odd) for k in range(10, -1, -1)) for odd in (1, 0)
+)
 
 
 @njit(**INLINE)
@@ -40,7 +53,10 @@ def _unit_vector(x):
     c, s = fma(-two * s, s, splat(x, 1.0)), two * s * c
     far = splat(x, _FAR)
     if largest(absolute(x)) > _FAR:
-        c, s = where_greater(absolute(x), far, cosine(x), c), where_greater(absolute(x), far, sine(x), s)
+        c, s = (
+            where_greater(absolute(x), far, cosine(x), c),
+            where_greater(absolute(x), far, sine(x), s),
+        )
     return c, s
 
 

@@ -20,7 +20,10 @@ def gradient_of(coupling_sums, site_sums, amplitude, direction, factor):
             gradient[n] += coupling_sums[unit, n] * factor
         for i in range(clamped, n_sites):
             x, y = direction[0, i], direction[1, i]
-            dx, dy = site_sums[unit, i - clamped, 0] * factor, site_sums[unit, i - clamped, 1] * factor
+            dx, dy = (
+                site_sums[unit, i - clamped, 0] * factor,
+                site_sums[unit, i - clamped, 1] * factor,
+            )
             gradient[n_parameters + i] += x * dx + y * dy
             gradient[n_parameters + n_sites + i] += amplitude[i] * (x * dy - y * dx)
     return gradient

@@ -11,7 +11,10 @@ from numba.core.caching import IndexDataCacheFile
 
 
 def _data_name(self, number):
-    return self._data_name_pattern.format(number=number).removesuffix(".nbc") + f"-{uuid4().hex[:16]}.nbc"
+    return (
+        self._data_name_pattern.format(number=number).removesuffix(".nbc")
+        + f"-{uuid4().hex[:16]}.nbc"
+    )
 
 
 IndexDataCacheFile._data_name = _data_name

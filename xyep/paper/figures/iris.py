@@ -4,7 +4,19 @@ import numpy as np
 from matplotlib.ticker import NullLocator
 
 from .measures import wilson
-from .style import COLORS, COLUMN, MARKERS, architecture, in_order, label, lattice_size, letters, plain, shells, subplots
+from .style import (
+    COLORS,
+    COLUMN,
+    MARKERS,
+    architecture,
+    in_order,
+    label,
+    lattice_size,
+    letters,
+    plain,
+    shells,
+    subplots,
+)
 
 TRAINED = 0.9  # test accuracy of a run that counts as trained
 
@@ -14,7 +26,9 @@ PLACEMENTS = {"beside": "inputs beside outputs", "edges": "inputs opposite outpu
 
 
 def _nodes(tree):
-    return {name: tree[name].to_dataset() for name in in_order(tree) if "test_accuracy" in tree[name]}
+    return {
+        name: tree[name].to_dataset() for name in in_order(tree) if "test_accuracy" in tree[name]
+    }
 
 
 def _percent(ds, name="test_accuracy"):
@@ -40,11 +54,16 @@ def long_label(name):
 
 def _groups(nodes):
     """Panel title → architecture → names in order of size."""
-    titles = {"all-to-all and layered": ("all_to_all", "layered")} | {f"lattice, {text}": (place,) for place, text in PLACEMENTS.items()}
+    titles = {"all-to-all and layered": ("all_to_all", "layered")} | {
+        f"lattice, {text}": (place,) for place, text in PLACEMENTS.items()
+    }
     groups = {}
     for title, prefixes in titles.items():
         names = [n for n in nodes if n.startswith(prefixes) and "skips" not in n]
-        groups[title] = {kind: [n for n in names if architecture(n) == kind] for kind in dict.fromkeys(map(architecture, names))}
+        groups[title] = {
+            kind: [n for n in names if architecture(n) == kind]
+            for kind in dict.fromkeys(map(architecture, names))
+        }
     return groups
 
 
@@ -56,7 +75,9 @@ def _over_sites(axis, nodes, names, value, **keywords):
     """Value, and the lengths of its bars below and above, over the number of sites."""
     middle, low, high = np.array([value(nodes[n]) for n in names]).T
     kind = architecture(names[0])
-    aside = {"layered": 1.04, 1: 0.96, 4: 1.04}.get(kind, 1.0)  # so that bars do not hide each other
+    aside = {"layered": 1.04, 1: 0.96, 4: 1.04}.get(
+        kind, 1.0
+    )  # so that bars do not hide each other
     sites = [aside * nodes[n].attrs["n_sites"] for n in names]
     style = {"marker": MARKERS[kind], "color": COLORS[kind], "label": _kind(kind)}
     axis.errorbar(sites, middle, [low, high], **BARS | style | keywords)
@@ -88,7 +109,9 @@ def over_size(tree):
         for kind, names in kinds.items():
             _over_sites(column[0], nodes, names, _mean)
             train = [100 * nodes[n]["accuracy"][:, -1].mean() for n in names]
-            column[0].plot([nodes[n].attrs["n_sites"] for n in names], train, ":", color=COLORS[kind], lw=1)
+            column[0].plot(
+                [nodes[n].attrs["n_sites"] for n in names], train, ":", color=COLORS[kind], lw=1
+            )
             _over_sites(column[1], nodes, names, _share)
         column[0].set_title(title)
     for axis in axes[0]:
@@ -101,7 +124,10 @@ def over_size(tree):
     letters(axes, x=-0.08)
     dense, beside, edges = groups.values()
     spread = ["{:.1f} to {:.1f} %".format(*_range(nodes, kinds)) for kinds in (dense, beside)]
-    fall = [f"{shells(kind)} {_text(nodes[names[0]])} → {_text(nodes[names[-1]])}" for kind, names in edges.items()]
+    fall = [
+        f"{shells(kind)} {_text(nodes[names[0]])} → {_text(nodes[names[-1]])}"
+        for kind, names in edges.items()
+    ]
     reach = [f"{shells(kind)} {_reach(nodes, names)}" for kind, names in edges.items()]
     first, last = (next(iter(edges.values()))[k] for k in (0, -1))
     caption = (
@@ -131,13 +157,24 @@ def _reach(nodes, names):
     """The lattices at least half of whose runs are trained, as text."""
     reached = [n for n in names if 2 * _trained(nodes[n])[0] >= _trained(nodes[n])[1]]
     alone = reached == names[: len(reached)]
-    return "at no size" if not reached else f"up to {_square(reached[-1])}" if alone else "at " + ", ".join(map(_square, reached))
+    return (
+        "at no size"
+        if not reached
+        else f"up to {_square(reached[-1])}"
+        if alone
+        else "at " + ", ".join(map(_square, reached))
+    )
 
 
 def best_pair(nodes):
     """The lattice and the all-to-all network that are best on validation flowers; their difference on test flowers, run by run, in %."""
-    lattices, dense = ([n for n in nodes if kind in n and "skips" not in n] for kind in ("square", "all_to_all"))
-    best = [max(group, key=lambda n: float(nodes[n]["validation_accuracy"][:, -1].mean())) for group in (lattices, dense)]
+    lattices, dense = (
+        [n for n in nodes if kind in n and "skips" not in n] for kind in ("square", "all_to_all")
+    )
+    best = [
+        max(group, key=lambda n: float(nodes[n]["validation_accuracy"][:, -1].mean()))
+        for group in (lattices, dense)
+    ]
     return *best, 100 * np.subtract(*(nodes[n]["test_accuracy"].values for n in best))
 
 
@@ -150,17 +187,30 @@ def over_couplings(tree):
         for kind, names in kinds.items():
             right, error = np.array([_percent(nodes[n]) for n in names]).T
             text = None if far else _kind(kind)
-            style = {"fmt": f"{':' if far else '-'}{MARKERS[kind]}", "color": COLORS[kind], "lw": 0.8, "label": text}
+            style = {
+                "fmt": f"{':' if far else '-'}{MARKERS[kind]}",
+                "color": COLORS[kind],
+                "lw": 0.8,
+                "label": text,
+            }
             style |= {"mfc": "white"} if far else {}
-            axis.errorbar([nodes[n].attrs["n_couplings"] for n in names], 100 - right, error, **BARS | style)
+            axis.errorbar(
+                [nodes[n].attrs["n_couplings"] for n in names], 100 - right, error, **BARS | style
+            )
     axis.plot([], [], "o:", color="0.4", mfc="white", lw=0.8, label="opposite edges")
-    axis.set(xscale="log", yscale="log", xlabel="couplings", ylabel="test error (%)", ylim=(1.8, 80))
+    axis.set(
+        xscale="log", yscale="log", xlabel="couplings", ylabel="test error (%)", ylim=(1.8, 80)
+    )
     plain(axis.yaxis)
     figure.legend(loc="outside upper center", ncols=3, fontsize="small")
     best, best_dense, difference = best_pair(nodes)
     error = difference.std(ddof=1) / np.sqrt(len(difference))
     deficit = -difference.mean()
-    verdict = "at least as many" if deficit <= 0 else f"fewer, {'but' if deficit <= error else 'and not'} within one standard error"
+    verdict = (
+        "at least as many"
+        if deficit <= 0
+        else f"fewer, {'but' if deficit <= error else 'and not'} within one standard error"
+    )
     caption = (
         f"Test error on Iris over the number of couplings, means and standard errors of {len(difference)} runs over folds and seeds; "
         f"filled "
@@ -184,7 +234,13 @@ def sweeps(tree):
     for axis, (title, kinds) in zip(axes, groups.items()):
         for names in kinds.values():
             for shot, style in enumerate(({"ls": ":", "mfc": "white", "label": None}, {})):
-                _over_sites(axis, nodes, names, lambda ds, shot=shot: _quartiles(ds["free_sweeps"][:, shot]), **style)
+                _over_sites(
+                    axis,
+                    nodes,
+                    names,
+                    lambda ds, shot=shot: _quartiles(ds["free_sweeps"][:, shot]),
+                    **style,
+                )
         axis.set(title=title, yscale="log")
         plain(axis.yaxis)
         axis.legend(loc="upper left")
@@ -195,9 +251,15 @@ def sweeps(tree):
     for title, kinds in groups.items():
         grown = []
         for kind, names in kinds.items():
-            first, last = (np.median(nodes[n]["free_sweeps"], axis=0) for n in (names[0], names[-1]))
-            sites = "{} → {} sites".format(*(nodes[n].attrs["n_sites"] for n in (names[0], names[-1])))
-            grown.append(f"{_kind(kind)} ({sites}) {first[0]:.0f} → {last[0]:.0f} before and {first[1]:.0f} → {last[1]:.0f} after training")
+            first, last = (
+                np.median(nodes[n]["free_sweeps"], axis=0) for n in (names[0], names[-1])
+            )
+            sites = "{} → {} sites".format(
+                *(nodes[n].attrs["n_sites"] for n in (names[0], names[-1]))
+            )
+            grown.append(
+                f"{_kind(kind)} ({sites}) {first[0]:.0f} → {last[0]:.0f} before and {first[1]:.0f} → {last[1]:.0f} after training"
+            )
         text.append(f"{title}: {'; '.join(grown)}")
     short = sum(int(ds["free_unconverged"].sum()) for ds in nodes.values())
     caption = (
@@ -226,7 +288,12 @@ def skips(tree):
     for axis, value in zip(axes, (_mean, _share)):
         for n in near:
             kind, (middle, low, high) = architecture(n), value(nodes[n])
-            style = {"fmt": MARKERS[kind], "color": COLORS[kind], "label": shells(kind), "zorder": 3}
+            style = {
+                "fmt": MARKERS[kind],
+                "color": COLORS[kind],
+                "label": shells(kind),
+                "zorder": 3,
+            }
             axis.errorbar(added[n], middle, [[low], [high]], **BARS | style)
         middle, low, high = np.array([value(nodes[n]) for n in near[:1] + long]).T
         style = {"fmt": f"{MARKERS['random']}-", "color": COLORS["random"], "label": "random skips"}
@@ -240,7 +307,9 @@ def skips(tree):
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     letters(axes, x=-0.12)
     rows = "; ".join(f"{added[n]} skips {_text(nodes[n])}" for n in long)
-    more = "; ".join(f"{shells(architecture(n))} ({added[n]} added) {_text(nodes[n])}" for n in near[1:])
+    more = "; ".join(
+        f"{shells(architecture(n))} ({added[n]} added) {_text(nodes[n])}" for n in near[1:]
+    )
     best = max(long, key=lambda n: _percent(nodes[n])[0])
     gain = _percent(nodes[best])[0] - _percent(bare)[0]
     caption = (
@@ -254,4 +323,9 @@ def skips(tree):
     return figure, caption
 
 
-IRIS = {"04_size": over_size, "04_couplings": over_couplings, "04_sweeps": sweeps, "04_skips": skips}
+IRIS = {
+    "04_size": over_size,
+    "04_couplings": over_couplings,
+    "04_sweeps": sweeps,
+    "04_skips": skips,
+}

@@ -5,14 +5,18 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from ..responses import affected
+from ...responses import affected
 from ..studies import response_size
 from .measures import FRACTION, percent
 from .style import COLORS, MARKERS, PAGE, architecture, in_order, label, letters, plain, subplots
 
 
 def _nodes(tree):
-    return {name: tree[name].to_dataset() for name in in_order(tree) if "test_accuracy" in tree[name] and not name.startswith("digits")}
+    return {
+        name: tree[name].to_dataset()
+        for name in in_order(tree)
+        if "test_accuracy" in tree[name] and not name.startswith("digits")
+    }
 
 
 def _wrong(ds, name):
@@ -26,7 +30,11 @@ def _groups(nodes):
     shared = [n for n in nodes if n.startswith("conv")]
     dense = [n for n in nodes if n.startswith("layered")]
     one = plain[:1]
-    return {"channels": plain, "within the lattice": one + inner, "sharing and dense layers": shared + dense}
+    return {
+        "channels": plain,
+        "within the lattice": one + inner,
+        "sharing and dense layers": shared + dense,
+    }
 
 
 def curves(tree):
@@ -39,8 +47,22 @@ def curves(tree):
             wrong = _wrong(ds, "validation_accuracy")
             same = [n for n in names if architecture(n) == kind]
             shade = 1.0 if len(same) == 1 else 0.35 + 0.65 * same.index(name) / (len(same) - 1)
-            axis.fill_between(ds["epoch"], wrong.min("seed"), wrong.max("seed"), color=COLORS[kind], alpha=0.15 * shade, lw=0)
-            axis.plot(ds["epoch"], wrong.mean("seed"), color=COLORS[kind], alpha=shade, ls=("-", "--", ":", "-.")[k % 4], label=label(name))
+            axis.fill_between(
+                ds["epoch"],
+                wrong.min("seed"),
+                wrong.max("seed"),
+                color=COLORS[kind],
+                alpha=0.15 * shade,
+                lw=0,
+            )
+            axis.plot(
+                ds["epoch"],
+                wrong.mean("seed"),
+                color=COLORS[kind],
+                alpha=shade,
+                ls=("-", "--", ":", "-.")[k % 4],
+                label=label(name),
+            )
         axis.set(xlabel="epoch", yscale="log", title=title)
         plain(axis.yaxis)
         axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -49,7 +71,10 @@ def curves(tree):
     letters(axes)
     first = next(iter(nodes.values()))
     one = _groups(nodes)["channels"][0]
-    train, validation = nodes[one]["accuracy"].isel(epoch=-1), nodes[one]["validation_accuracy"].isel(epoch=-1)
+    train, validation = (
+        nodes[one]["accuracy"].isel(epoch=-1),
+        nodes[one]["validation_accuracy"].isel(epoch=-1),
+    )
     caption = (
         f"Share of validation images answered wrongly over training on {first.attrs['task']}, means and ranges of {first.sizes['seed']} "
         f"seeds: (a) locally connected hidden lattices with free couplings and 1 or more channels, (b) one channel with couplings "
@@ -70,35 +95,63 @@ def over_couplings(tree):
         kind, wrong = architecture(name), _wrong(ds, "test_accuracy").values
         for axis, size in zip(axes, (ds.attrs["n_couplings"], ds.attrs["wire_length"])):
             spread = wrong.std(ddof=1) if len(wrong) > 1 else 0.0
-            axis.errorbar(size, wrong.mean(), spread, fmt=MARKERS[kind], color=COLORS[kind], capsize=2, label=label(name))
+            axis.errorbar(
+                size,
+                wrong.mean(),
+                spread,
+                fmt=MARKERS[kind],
+                color=COLORS[kind],
+                capsize=2,
+                label=label(name),
+            )
             # local and shared networks have as many couplings, and those of one channel nearly as many
             place = {"ha": "right" if name == "lcl_1" else "left", "textcoords": "offset points"}
-            place["xytext"] = {"lcl_1": (-4, -2), "lcl_1_shells1": (3, -9)}.get(name, (4, -7 if kind == "lcl" else 3))
-            axis.annotate(_short(name), (size, wrong.mean()), fontsize="small", color=COLORS[kind], **place)
+            place["xytext"] = {"lcl_1": (-4, -2), "lcl_1_shells1": (3, -9)}.get(
+                name, (4, -7 if kind == "lcl" else 3)
+            )
+            axis.annotate(
+                _short(name), (size, wrong.mean()), fontsize="small", color=COLORS[kind], **place
+            )
     for axis, text in zip(axes, ("couplings", "total length of couplings (input spacings)")):
         axis.set(xscale="log", yscale="log", xlabel=text)
         plain(axis.yaxis)
         axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_xlim(left=0.7 * axis.get_xlim()[0])
     axes[0].set_ylabel("test error (%)")
-    kinds = {"lcl": "local, free couplings", "conv": "local, shared couplings", "layered": "dense layers"}
-    marks = [Line2D([], [], ls="", marker=MARKERS[k], color=COLORS[k], label=text) for k, text in kinds.items()]
+    kinds = {
+        "lcl": "local, free couplings",
+        "conv": "local, shared couplings",
+        "layered": "dense layers",
+    }
+    marks = [
+        Line2D([], [], ls="", marker=MARKERS[k], color=COLORS[k], label=text)
+        for k, text in kinds.items()
+    ]
     axes[1].legend(handles=marks, loc="upper right", bbox_to_anchor=(1, 0.55))
     letters(axes)
     local = {n: ds for n, ds in nodes.items() if not n.startswith("layered")}
     dense = {n: ds for n, ds in nodes.items() if n.startswith("layered")}
-    best, best_dense = (max(g, key=lambda n: float(g[n]["validation_accuracy"][:, -1].mean())) for g in (local, dense))
+    best, best_dense = (
+        max(g, key=lambda n: float(g[n]["validation_accuracy"][:, -1].mean()))
+        for g in (local, dense)
+    )
     text = [
         f"{label(n)} {percent(nodes[n]['test_accuracy'])} ({nodes[n].attrs['n_couplings']:,} couplings, "
         f"{nodes[n].attrs['n_parameters']:,} "
         f"free, {float(nodes[n]['seconds'].median()):.0f} s)"
         for n in nodes
     ]
-    few = [n for n in local if 4 * local[n].attrs["n_couplings"] <= dense[best_dense].attrs["n_couplings"]]
+    few = [
+        n
+        for n in local
+        if 4 * local[n].attrs["n_couplings"] <= dense[best_dense].attrs["n_couplings"]
+    ]
     saving = ""
     if few:
         best_few = max(few, key=lambda n: float(local[n]["validation_accuracy"][:, -1].mean()))
-        more = 100 * float(local[best_few]["test_accuracy"].mean() - dense[best_dense]["test_accuracy"].mean())
+        more = 100 * float(
+            local[best_few]["test_accuracy"].mean() - dense[best_dense]["test_accuracy"].mean()
+        )
         saving = f" With at most a quarter of its couplings, {label(best_few)} answers {more:+.2f} points more right."
     ratio = nodes[best].attrs["n_couplings"] / nodes[best_dense].attrs["n_couplings"]
     caption = (
@@ -127,7 +180,12 @@ def maps(tree):
     hidden = np.flatnonzero(run["role"].values == "hidden")
     shots, side = run["snapshot"].values, int(np.sqrt(len(hidden)))
     to_inputs = run["role"].values[run["source"].values] == "input"
-    strength = np.stack([_rms_at(run["target"].values[to_inputs], c[to_inputs], run.sizes["site"]) for c in run["coupling"].values])
+    strength = np.stack(
+        [
+            _rms_at(run["target"].values[to_inputs], c[to_inputs], run.sizes["site"])
+            for c in run["coupling"].values
+        ]
+    )
     rows = {
         "coupling to inputs": strength[:, hidden],
         "nudge response (rad)": response_size(run).values[:, hidden],
@@ -135,7 +193,11 @@ def maps(tree):
     }
     figure, axes = subplots(3, len(shots), height=4.6, width=1.55 * len(shots) + 0.6)
     for number, (line, (text, values)) in enumerate(zip(axes, rows.items())):
-        norm = LogNorm(max(np.quantile(values, 0.1), values.max() * 1e-6), values.max()) if "nudge" in text else Normalize(0, values.max())
+        norm = (
+            LogNorm(max(np.quantile(values, 0.1), values.max() * 1e-6), values.max())
+            if "nudge" in text
+            else Normalize(0, values.max())
+        )
         for axis, value, shot in zip(line, values, shots):
             image = axis.imshow(value.reshape(side, side), norm=norm)
             axis.set(xticks=[], yticks=[])
@@ -147,7 +209,9 @@ def maps(tree):
     for n, ds in nodes.items():
         size = response_size(ds).isel(site=np.flatnonzero(ds["role"].values == "hidden"))
         share[n] = affected(size, FRACTION).mean("site").mean("seed").values
-    text = "; ".join(f"{label(n)} {100 * s[0]:.0f} % → {100 * s[-1]:.0f} %" for n, s in share.items())
+    text = "; ".join(
+        f"{label(n)} {100 * s[0]:.0f} % → {100 * s[-1]:.0f} %" for n, s in share.items()
+    )
     caption = (
         f"The hidden lattice of {label(name)} ({side}×{side} sites) at several epochs: (a) rms of the couplings of each site to its "
         f"window of inputs, "
@@ -162,35 +226,73 @@ def _rms_at(site, values, n):
     return np.sqrt(np.bincount(site, values**2, n) / np.maximum(np.bincount(site, minlength=n), 1))
 
 
-_SETTINGS = {"beta": "β", "learning_rate": "learning rate", "coupling_decay": "decay", "cost_scale": "scale of the cost"}
+_SETTINGS = {
+    "beta": "β",
+    "learning_rate": "learning rate",
+    "coupling_decay": "decay",
+    "cost_scale": "scale of the cost",
+}
 
 
 def digits(tree):
     """Test error on 8×8 digits, and validation errors over the grids of settings."""
-    small = {name: tree[name].to_dataset() for name in in_order(tree) if name.startswith("digits_") and "test_accuracy" in tree[name]}
+    small = {
+        name: tree[name].to_dataset()
+        for name in in_order(tree)
+        if name.startswith("digits_") and "test_accuracy" in tree[name]
+    }
     figure, axes = subplots(1, 2, height=2.9, gridspec_kw={"width_ratios": [1, 1.2]})
     for x, (name, ds) in enumerate(small.items()):
         kind, wrong = architecture(name), _wrong(ds, "test_accuracy").values
-        axes[0].plot(np.full(len(wrong), x), wrong, MARKERS[kind], color=COLORS[kind], alpha=0.35, mew=0)
-        axes[0].errorbar(x + 0.25, wrong.mean(), wrong.std(ddof=1), fmt=MARKERS[kind], color=COLORS[kind], capsize=2)
-    axes[0].set_xticks(range(len(small)), [label(n).replace(", ", "\n") for n in small], fontsize="small")
-    axes[0].set(ylabel="test error (%)", title="8×8 digits", xlim=(-0.5, len(small) - 0.3), ylim=(0, None))
+        axes[0].plot(
+            np.full(len(wrong), x), wrong, MARKERS[kind], color=COLORS[kind], alpha=0.35, mew=0
+        )
+        axes[0].errorbar(
+            x + 0.25,
+            wrong.mean(),
+            wrong.std(ddof=1),
+            fmt=MARKERS[kind],
+            color=COLORS[kind],
+            capsize=2,
+        )
+    axes[0].set_xticks(
+        range(len(small)), [label(n).replace(", ", "\n") for n in small], fontsize="small"
+    )
+    axes[0].set(
+        ylabel="test error (%)", title="8×8 digits", xlim=(-0.5, len(small) - 0.3), ylim=(0, None)
+    )
     ticks = []
     for node in ("tuning", "tuning_channels", "digits_tuning"):
         grid = tree[node]["validation_accuracy"]
         for name in in_order(grid["network"].values):
-            wrong, y, kind = 100 * (1 - grid.sel(network=name).values.ravel()), len(ticks), architecture(name)
-            axes[1].plot(wrong, np.full(len(wrong), y), MARKERS[kind], color=COLORS[kind], alpha=0.35, mew=0)
+            wrong, y, kind = (
+                100 * (1 - grid.sel(network=name).values.ravel()),
+                len(ticks),
+                architecture(name),
+            )
+            axes[1].plot(
+                wrong, np.full(len(wrong), y), MARKERS[kind], color=COLORS[kind], alpha=0.35, mew=0
+            )
             axes[1].plot(wrong.min(), y, MARKERS[kind], color=COLORS[kind], ms=5, mfc="none")
             ticks.append("digits: " * (node == "digits_tuning") + label(name))
     axes[1].set_yticks(range(len(ticks)), ticks)
     axes[1].invert_yaxis()
-    axes[1].set(xlabel="validation error (%)", xscale="log", title="all settings tried; the chosen ones circled")
+    axes[1].set(
+        xlabel="validation error (%)",
+        xscale="log",
+        title="all settings tried; the chosen ones circled",
+    )
     plain(axes[1].xaxis)
     letters(axes)
     first, tuning, own = next(iter(small.values())), tree["tuning"], tree["digits_tuning"]
-    text = "; ".join(f"{label(n)} {percent(ds['test_accuracy'])} ({ds.attrs['n_couplings']:,} couplings)" for n, ds in small.items())
-    gain = {n: 100 * float(g.max() - g.median()) for n, g in tuning["validation_accuracy"].groupby("network")}
+    text = "; ".join(
+        f"{label(n)} {percent(ds['test_accuracy'])} ({ds.attrs['n_couplings']:,} couplings)"
+        for n, ds in small.items()
+    )
+    gain = {
+        n: 100 * float(g.max() - g.median())
+        for n, g in tuning["validation_accuracy"].groupby("network")
+    }
     most = max(gain, key=gain.get)
     tried = [
         f"{node.attrs['epochs']} epochs on {node.attrs['task']} ({', '.join(_SETTINGS[d] for d in node['validation_accuracy'].dims[1:])})"

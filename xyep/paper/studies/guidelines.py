@@ -7,16 +7,16 @@ from itertools import product
 import numpy as np
 import xarray as xr
 
-from ..energy import force
-from ..ensembles import Case, train_ensemble
-from ..gradients import ESTIMATORS
-from ..optimizers import Adam
-from ..paths import results
-from ..relaxation import Fast, relax
-from ..responses import nudge_response
-from ..store import StoreError, read_tree
-from ..tasks import load_task
-from ..training import make_training
+from ...energy import force
+from ...ensembles import Case, train_ensemble
+from ...gradients import ESTIMATORS
+from ...optimizers import Adam
+from ...paths import results
+from ...relaxation import GaussSeidel, relax
+from ...responses import nudge_response
+from ...store import StoreError, read_tree
+from ...tasks import load_task
+from ...training import make_training
 from .xor import skip_networks
 
 
@@ -42,9 +42,16 @@ def copied(values, source):
 
 def density(tree):
     """Test errors of the networks of notebook 05, with what they are made of."""
-    nodes = {n: node for n, node in sorted(tree.items()) if "wire_length" in node.attrs and not n.startswith("digits")}
+    nodes = {
+        n: node
+        for n, node in sorted(tree.items())
+        if "wire_length" in node.attrs and not n.startswith("digits")
+    }
     error = 100 * (1 - np.array([node["test_accuracy"].values for node in nodes.values()]))
-    sizes = {k: ("network", [n.attrs[k] for n in nodes.values()]) for k in ("n_couplings", "n_parameters", "hidden_sites", "wire_length")}
+    sizes = {
+        k: ("network", [n.attrs[k] for n in nodes.values()])
+        for k in ("n_couplings", "n_parameters", "hidden_sites", "wire_length")
+    }
     sizes["wire_length"] = (*sizes["wire_length"], {"units": "input spacings"})
     first = next(iter(nodes.values()))
     return xr.Dataset(
@@ -57,7 +64,9 @@ def density(tree):
 def log_profile(response, distance, reach):
     """Mean of ln|response| over the sites at each whole distance 0 … `reach`, distances rounded: (…, site) → (…, reach + 1)."""
     size = np.log(np.maximum(np.abs(response), RESOLUTION))
-    return np.stack([size[..., np.rint(distance) == d].mean(axis=-1) for d in range(reach + 1)], axis=-1)
+    return np.stack(
+        [size[..., np.rint(distance) == d].mean(axis=-1) for d in range(reach + 1)], axis=-1
+    )
 
 
 #: Responses below are lost in the tolerance of the relaxation and count as this.
@@ -90,7 +99,12 @@ def _each(lattices):
     seeds = len(lattices[names[0]][sizes[0]])
     places = list(np.ndindex(len(names), len(sizes), seeds))
     nets = [lattices[names[n]][sizes[k]][seed] for n, k, seed in places]
-    return names, sizes, seeds, [(place, net, net.init_parameters(place[2])) for place, net in zip(places, nets)]
+    return (
+        names,
+        sizes,
+        seeds,
+        [(place, net, net.init_parameters(place[2])) for place, net in zip(places, nets)],
+    )
 
 
 def reach(lattices):
@@ -107,7 +121,9 @@ def reach(lattices):
         eq = relax(net, p, task.inputs, seed=place[2])
         free = slice(net.n_inputs, None)
         response = nudge_response(net, p, eq, task.targets, beta=0.0).values
-        profile = log_profile(response[:, free], net.distance_from("output")[free], sizes[place[1]] // 2).mean(axis=0)
+        profile = log_profile(
+            response[:, free], net.distance_from("output")[free], sizes[place[1]] // 2
+        ).mean(axis=0)
         profiles[place][: len(profile)], rate[place] = profile, decay_rate(profile)
         length[place], couplings[place] = np.sqrt(np.mean(net.lengths**2)), net.n_couplings
     dims, constant = ("network", "lattice_size", "seed"), "lattice constant"
@@ -115,29 +131,48 @@ def reach(lattices):
         {
             "log_response": ((*dims, "distance"), profiles),
             "decay_rate": (dims, rate, {"units": f"1/{constant}"}),
-            "coupling_length": (dims[:2], length.mean(axis=2), {"long_name": "rms length of the couplings", "units": constant}),
+            "coupling_length": (
+                dims[:2],
+                length.mean(axis=2),
+                {"long_name": "rms length of the couplings", "units": constant},
+            ),
             "n_couplings": (dims[:2], couplings.mean(axis=2)),
         },
-        {"network": names, "lattice_size": list(sizes), "seed": np.arange(seeds), "distance": np.arange(profiles.shape[-1])},
+        {
+            "network": names,
+            "lattice_size": list(sizes),
+            "seed": np.arange(seeds),
+            "distance": np.arange(profiles.shape[-1]),
+        },
     )
 
 
 def trained_reach(tree):
     """Decay rates of the nudge response before and after the training of notebook 03, fitted as by `reach`, and what is solved."""
-    nodes = {(n.attrs["input_distance"], n.attrs["shells"]): n for n in tree.values() if "nudge_response" in n}
+    nodes = {
+        (n.attrs["input_distance"], n.attrs["shells"]): n
+        for n in tree.values()
+        if "nudge_response" in n
+    }
     distances, shells = (sorted(set(values)) for values in zip(*nodes))
     rate, solved = [], []
     for place in product(distances, shells):
         node = nodes[place]
         free = node["role"].values != "input"
         response = node["nudge_response"].isel(snapshot=[0, -1]).values[..., free]
-        profile = log_profile(response, node["output_distance"].values[free], node.attrs["lattice_size"] // 2)
+        profile = log_profile(
+            response, node["output_distance"].values[free], node.attrs["lattice_size"] // 2
+        )
         rate.append(decay_rate(profile.mean(axis=2)))
         solved.append(node["test_solved"].values)
     shape, dims = (len(distances), len(shells), -1), ("input_distance", "shells", "seed")
     return xr.Dataset(
         {
-            "decay_rate": ((*dims, "when"), np.reshape(rate, (*shape, 2)), {"units": "1/lattice constant"}),
+            "decay_rate": (
+                (*dims, "when"),
+                np.reshape(rate, (*shape, 2)),
+                {"units": "1/lattice constant"},
+            ),
             "test_solved": (dims, np.reshape(solved, shape)),
         },
         {"input_distance": distances, "shells": shells, "when": ["before", "after"]},
@@ -154,17 +189,31 @@ def relaxation_times(lattices, tolerance=1e-3, max_time=1e4):
     shape = (len(names), len(sizes), seeds)
     sweeps, time, unconverged = np.empty((3, *shape))
     times = np.geomspace(0.1, max_time, 1 + round(60 * np.log10(max_time / 0.1)))
-    flow = {"method": "gradient_flow", "rtol": 1e-4, "atol": 1e-4, "max_time": max_time, "times": times, "threads": os.cpu_count() or 1}
+    flow = {
+        "method": "gradient_flow",
+        "rtol": 1e-4,
+        "atol": 1e-4,
+        "max_time": max_time,
+        "times": times,
+        "threads": os.cpu_count() or 1,
+    }
     for place, net, p in runs:
         start = {"seed": place[2], "tol": tolerance, "warn": False}
-        fast, slow = relax(net, p, task.inputs, **start), relax(net, p, task.inputs, **start, **flow)
+        fast, slow = (
+            relax(net, p, task.inputs, **start),
+            relax(net, p, task.inputs, **start, **flow),
+        )
         moving = np.abs(force(net, p, slow.trajectory)).max(axis=-1) > tolerance
         last = np.where(moving.any(axis=1), len(times) - 1 - moving[:, ::-1].argmax(axis=1), 0)
         sweeps[place], time[place] = np.median(fast.iterations), np.median(times[last])
         unconverged[place] = fast.n_unconverged + slow.n_unconverged
     dims = ("network", "lattice_size", "seed")
     return xr.Dataset(
-        {"sweeps": (dims, sweeps), "time": (dims, time, {"units": "1/coupling"}), "unconverged": (dims, unconverged)},
+        {
+            "sweeps": (dims, sweeps),
+            "time": (dims, time, {"units": "1/coupling"}),
+            "unconverged": (dims, unconverged),
+        },
         {"network": names, "lattice_size": list(sizes), "seed": np.arange(seeds)},
         {"tolerance": tolerance},
     )
@@ -176,7 +225,10 @@ def success_over(grid, case, seeds, title, keywords):
     ``sweeps`` are those of the three relaxations of one initial state and pattern, and ``unconverged`` the share of relaxations cut
     short, means over training.
     """
-    points = {"_".join([title.replace(" ", "_"), *map(str, at)]): at for at in np.ndindex(*map(len, grid.values()))}
+    points = {
+        "_".join([title.replace(" ", "_"), *map(str, at)]): at
+        for at in np.ndindex(*map(len, grid.values()))
+    }
     values = [list(v) for v in grid.values()]
     cases = {}
     for name, at in points.items():
@@ -186,21 +238,43 @@ def success_over(grid, case, seeds, title, keywords):
     solved, sweeps, unconverged = np.empty((3, *map(len, values), seeds))
     for name, at in points.items():
         run = tree[name].to_dataset()
-        solved[at], sweeps[at], unconverged[at] = run["test_solved"], run["sweeps"].mean("epoch"), run["unconverged"].mean("epoch")
+        solved[at], sweeps[at], unconverged[at] = (
+            run["test_solved"],
+            run["sweeps"].mean("epoch"),
+            run["unconverged"].mean("epoch"),
+        )
     dims = (*grid, "seed")
     coords = dict(zip(grid, values)) | {"seed": np.arange(seeds)}
-    return xr.Dataset({"test_solved": (dims, solved), "sweeps": (dims, sweeps), "unconverged": (dims, unconverged)}, coords)
+    return xr.Dataset(
+        {
+            "test_solved": (dims, solved),
+            "sweeps": (dims, sweeps),
+            "unconverged": (dims, unconverged),
+        },
+        coords,
+    )
 
 
 def initial_state_success(networks, counts, training, seeds, **keywords):
     """Success over the number M of initial states an epoch; `networks` are {shells: network}."""
     grid = {"shells": networks, "initial_states": counts}
-    found = success_over(grid, lambda s, m: (networks[s], make_training(training, initial_states=m)), seeds, "initial states", keywords)
-    return found.assign_attrs(training=training.describe(), **_described(next(iter(networks.values()))))
+    found = success_over(
+        grid,
+        lambda s, m: (networks[s], make_training(training, initial_states=m)),
+        seeds,
+        "initial states",
+        keywords,
+    )
+    return found.assign_attrs(
+        training=training.describe(), **_described(next(iter(networks.values())))
+    )
 
 
 def _described(net):
-    return {"network": net.name, "input_distance": float(net.distance_from("output")[net.inputs].min())}
+    return {
+        "network": net.name,
+        "input_distance": float(net.distance_from("output")[net.inputs].min()),
+    }
 
 
 @dataclass(frozen=True)
@@ -213,7 +287,9 @@ class NoisyAdam(Adam):
     noise: float = 0.0
 
     def update(self, theta, gradient, state, step, rate):
-        draw = np.random.default_rng([step, int(theta[:1].view(np.uint64)[0])]).standard_normal(len(theta))
+        draw = np.random.default_rng([step, int(theta[:1].view(np.uint64)[0])]).standard_normal(
+            len(theta)
+        )
         return super().update(theta, gradient + self.noise * draw, state, step, rate)
 
 
@@ -237,18 +313,28 @@ def precision_success(net, betas, tolerances, phase_errors, training, seeds, **k
     estimators, relaxations = list(ESTIMATORS), len(load_task("xor")) * training.initial_states
 
     def stopped(estimator, tolerance, beta):
-        solver = Fast(tol=tolerance, dtype="float32", max_sweeps=1000)
+        solver = GaussSeidel(tol=tolerance, dtype="float32", max_sweeps=1000)
         return net, make_training(training, estimator=estimator, beta=beta, solver=solver)
 
     def noisy(estimator, error, beta):
-        optimizer = NoisyAdam(training.optimizer.learning_rate, noise=readout_noise(error, beta, estimator, relaxations))
+        optimizer = NoisyAdam(
+            training.optimizer.learning_rate,
+            noise=readout_noise(error, beta, estimator, relaxations),
+        )
         return net, make_training(training, estimator=estimator, beta=beta, optimizer=optimizer)
 
     grids = {
-        "stopped_early": ({"estimator": estimators, "tolerance": tolerances, "beta": betas}, stopped),
-        "readout_noise": ({"estimator": estimators, "phase_error": phase_errors, "beta": betas}, noisy),
+        "stopped_early": (
+            {"estimator": estimators, "tolerance": tolerances, "beta": betas},
+            stopped,
+        ),
+        "readout_noise": (
+            {"estimator": estimators, "phase_error": phase_errors, "beta": betas},
+            noisy,
+        ),
     }
     attrs = {"training": training.describe(), **_described(net)}
     return {
-        name: success_over(grid, case, seeds, name.replace("_", " "), keywords).assign_attrs(attrs) for name, (grid, case) in grids.items()
+        name: success_over(grid, case, seeds, name.replace("_", " "), keywords).assign_attrs(attrs)
+        for name, (grid, case) in grids.items()
     }

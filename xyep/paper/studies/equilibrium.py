@@ -5,11 +5,11 @@ import os
 import numpy as np
 import xarray as xr
 
-from ..architectures import all_to_all, layered, xor_lattice
-from ..energy import energy, hessian
-from ..gradients import ep_gradient, implicit_gradient
-from ..relaxation import random_phases, relax
-from ..responses import circular_difference
+from ...energy import energy, hessian
+from ...gradients import ep_gradient, implicit_gradient
+from ...lattices import all_to_all, layered, xor_lattice
+from ...relaxation import random_phases, relax
+from ...responses import circular_difference
 
 
 def sample_networks():
@@ -31,28 +31,65 @@ def dynamics(net, parameter_seed, task, *, pattern=1, beta=0.5, seed=0):
     parameters = net.init_parameters(parameter_seed)
     inputs, targets = task.inputs[[pattern]], task.targets[[pattern]]
     span = 10.0
-    while relax(net, parameters, inputs, seed=seed, method="gradient_flow", tol=1e-6, max_time=span, warn=False).n_unconverged:
+    while relax(
+        net,
+        parameters,
+        inputs,
+        seed=seed,
+        method="gradient_flow",
+        tol=1e-6,
+        max_time=span,
+        warn=False,
+    ).n_unconverged:
         span *= 1.5
     times = np.linspace(0, span, 401)
     free = relax(net, parameters, inputs, seed=seed, method="gradient_flow", times=times, tol=1e-10)
-    nudged = relax(net, parameters, inputs, targets=targets, beta=beta, initial=free.phases, method="gradient_flow", times=times, tol=1e-10)
-    turn = np.round((free.trajectory[0, -1] - free.phases[0]) / (2 * np.pi)) * 2 * np.pi  # phases are wrapped, trajectories are not
+    nudged = relax(
+        net,
+        parameters,
+        inputs,
+        targets=targets,
+        beta=beta,
+        initial=free.phases,
+        method="gradient_flow",
+        times=times,
+        tol=1e-10,
+    )
+    turn = (
+        np.round((free.trajectory[0, -1] - free.phases[0]) / (2 * np.pi)) * 2 * np.pi
+    )  # phases are wrapped, trajectories are not
     phase = np.concatenate([free.trajectory[0], nudged.trajectory[0, 1:] + turn])
     start = np.concatenate([inputs, random_phases((1, net.n_free), seed)], axis=1)
     sweeps, states = np.arange(61), [start]
     for _ in sweeps[1:]:
-        states.append(relax(net, parameters, inputs, initial=states[-1], max_sweeps=1, tol=0.0, warn=False).phases)
+        states.append(
+            relax(
+                net, parameters, inputs, initial=states[-1], max_sweeps=1, tol=0.0, warn=False
+            ).phases
+        )
     fast = relax(net, parameters, inputs, initial=start, tol=1e-12)
     flow_energy = energy(net, parameters, free.trajectory[0]) - energy(net, parameters, free.phases)
-    fast_energy = energy(net, parameters, np.concatenate(states)) - energy(net, parameters, fast.phases)
+    fast_energy = energy(net, parameters, np.concatenate(states)) - energy(
+        net, parameters, fast.phases
+    )
     return xr.Dataset(
         {
             "phase": (("time", "site"), phase, {"units": "rad"}),
             "flow_energy": ("free_time", flow_energy, {"units": "coupling"}),
             "fast_energy": ("sweep", fast_energy, {"units": "coupling"}),
         },
-        {"time": np.concatenate([times, times[-1] + times[1:]]), "free_time": times, "sweep": sweeps} | net.site_coords(),
-        {"beta": beta, "nudged_from": float(times[-1]), "target": float(targets[0, 0]), "network": net.name},
+        {
+            "time": np.concatenate([times, times[-1] + times[1:]]),
+            "free_time": times,
+            "sweep": sweeps,
+        }
+        | net.site_coords(),
+        {
+            "beta": beta,
+            "nudged_from": float(times[-1]),
+            "target": float(targets[0, 0]),
+            "network": net.name,
+        },
     )
 
 
@@ -69,14 +106,27 @@ def gradient_errors(networks, betas, seeds, samples=4, off_target=1.0):
             p, inputs = net.init_parameters(seed), random_phases((samples, net.n_inputs), seed, 1)
             free = relax(net, p, inputs, seed=seed, tol=1e-12)
             targets = free.phases[:, net.outputs] + off_target
-            reference = implicit_gradient(net, p, inputs, targets, initial=free.phases).parameters.flatten()
+            reference = implicit_gradient(
+                net, p, inputs, targets, initial=free.phases
+            ).parameters.flatten()
             for e, estimator in enumerate(estimators):
                 for b, beta in enumerate(betas):
-                    g = ep_gradient(net, p, inputs, targets, beta, estimator, initial=free.phases, tol=1e-12)
-                    error[n, e, b, seed] = np.linalg.norm(g.parameters.flatten() - reference) / np.linalg.norm(reference)
-    coords = {"network": list(networks), "estimator": list(estimators), "beta": list(betas), "seed": np.arange(seeds)}
+                    g = ep_gradient(
+                        net, p, inputs, targets, beta, estimator, initial=free.phases, tol=1e-12
+                    )
+                    error[n, e, b, seed] = np.linalg.norm(
+                        g.parameters.flatten() - reference
+                    ) / np.linalg.norm(reference)
+    coords = {
+        "network": list(networks),
+        "estimator": list(estimators),
+        "beta": list(betas),
+        "seed": np.arange(seeds),
+    }
     attrs = {"samples": samples, "off_target": off_target}
-    return xr.Dataset({"relative_error": (("network", "estimator", "beta", "seed"), error)}, coords, attrs)
+    return xr.Dataset(
+        {"relative_error": (("network", "estimator", "beta", "seed"), error)}, coords, attrs
+    )
 
 
 def group_states(phases, tolerance=1e-3):
@@ -110,28 +160,47 @@ def equilibria(networks, task, initial_states, seeds, *, pattern=1, tol=1e-8, fl
     for n, net in enumerate(networks.values()):
         for seed in range(seeds):
             p = net.init_parameters(seed)
-            states = [relax(net, p, inputs, seed=seed, method=method, tol=tol, threads=threads, warn=False) for method in methods]
-            group = group_states(np.concatenate([eq.phases for eq in states])).reshape(len(methods), -1)
+            states = [
+                relax(
+                    net, p, inputs, seed=seed, method=method, tol=tol, threads=threads, warn=False
+                )
+                for method in methods
+            ]
+            group = group_states(np.concatenate([eq.phases for eq in states])).reshape(
+                len(methods), -1
+            )
             energies = np.array([energy(net, p, eq.phases) for eq in states])
             agree[n, seed] = np.mean(group[0] == group[-1])
             for m, eq in enumerate(states):
                 kinds, first, counts = np.unique(group[m], return_index=True, return_counts=True)
                 found[n, seed, m] = len(kinds)
-                same[n, seed, m] = (counts * (counts - 1)).sum() / (initial_states * (initial_states - 1))
+                same[n, seed, m] = (counts * (counts - 1)).sum() / (
+                    initial_states * (initial_states - 1)
+                )
                 free = slice(net.n_inputs, None)
                 eigenvalue[n, seed, m] = min(
-                    np.linalg.eigvalsh(hessian(net, p, eq.phases[s])[free, free].toarray())[0] for s in first if eq.converged[s]
+                    np.linalg.eigvalsh(hessian(net, p, eq.phases[s])[free, free].toarray())[0]
+                    for s in first
+                    if eq.converged[s]
                 )
                 common[n, seed, m] = np.isin(group[m], group[len(methods) - 1 - m]).mean()
                 unconverged[n, seed, m] = eq.n_unconverged
             excess[n, seed] = energies - energies.min()
     dims = ("network", "seed", "solver")
-    variables = {"equilibria": found, "same_probability": same, "smallest_eigenvalue": eigenvalue, "common": common}
+    variables = {
+        "equilibria": found,
+        "same_probability": same,
+        "smallest_eigenvalue": eigenvalue,
+        "common": common,
+    }
     variables["unconverged"] = unconverged
     sizes = {"sites": ("network", [net.n_sites for net in networks.values()])}
     return xr.Dataset(
         {name: (dims, values) for name, values in variables.items()}
-        | {"excess_energy": ((*dims, "initial_state"), excess.astype(np.float32)), "agree": (dims[:2], agree)},
+        | {
+            "excess_energy": ((*dims, "initial_state"), excess.astype(np.float32)),
+            "agree": (dims[:2], agree),
+        },
         {"network": list(networks), "seed": np.arange(seeds), "solver": list(methods)} | sizes,
         {"initial_states": initial_states, "pattern": pattern, "tol": tol},
     )

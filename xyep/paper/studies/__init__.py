@@ -15,7 +15,16 @@ from .guidelines import (
 )
 from .iris import best_settings, iris_ensembles, iris_networks, iris_skips, tune_iris
 from .mnist import IMAGES, chosen, image_ensembles, image_networks, tune_images, tuned_as
-from .xor import by_distance, compare_solvers, response_ensembles, response_size, skip_training, success_map, xor_ensembles, xor_networks
+from .xor import (
+    by_distance,
+    compare_solvers,
+    response_ensembles,
+    response_size,
+    skip_training,
+    success_map,
+    xor_ensembles,
+    xor_networks,
+)
 
 __all__ = [
     "IMAGES",

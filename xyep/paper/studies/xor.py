@@ -3,17 +3,21 @@
 import numpy as np
 import xarray as xr
 
-from ..architectures import all_to_all, layered, xor_lattice
-from ..cost import Cost
-from ..ensembles import Case, train_ensemble
-from ..relaxation import Fast, GradientFlow
-from ..tasks import load_task
-from ..training import make_training
+from ...cost import LogCosine
+from ...ensembles import Case, train_ensemble
+from ...lattices import all_to_all, layered, xor_lattice
+from ...relaxation import GaussSeidel, GradientFlow
+from ...tasks import load_task
+from ...training import make_training
 
 
 def xor_networks(lattice_sizes, shells):
     """All-to-all, layered and square lattices with the inputs beside the output ("near") and as far as the lattice allows ("far")."""
-    networks = {"all_to_all_6": all_to_all(6), "all_to_all_10": all_to_all(10), "layered_2-4-1": layered([2, 4, 1])}
+    networks = {
+        "all_to_all_6": all_to_all(6),
+        "all_to_all_10": all_to_all(10),
+        "layered_2-4-1": layered([2, 4, 1]),
+    }
     for size in lattice_sizes:
         for place, distance in (("near", 1), ("far", size - 1)):
             for s in shells:
@@ -23,8 +27,14 @@ def xor_networks(lattice_sizes, shells):
 
 def xor_ensembles(networks, training, seeds, **keywords):
     """One node a network, over `seeds` seeds."""
-    cases = {name: Case(net, load_task("xor"), training, tuple(range(seeds))) for name, net in networks.items()}
-    return {name: node.to_dataset() for name, node in train_ensemble(cases, title="ensembles", **keywords).items()}
+    cases = {
+        name: Case(net, load_task("xor"), training, tuple(range(seeds)))
+        for name, net in networks.items()
+    }
+    return {
+        name: node.to_dataset()
+        for name, node in train_ensemble(cases, title="ensembles", **keywords).items()
+    }
 
 
 def success_map(sizes, shells, distances, training, seeds, **keywords):
@@ -35,18 +45,27 @@ def success_map(sizes, shells, distances, training, seeds, **keywords):
         for s in shells:
             for d in distances:
                 if d < size:
-                    cases[f"map_{size}_{s}_{d}"] = Case(xor_lattice(size, s, d), task, training, tuple(range(seeds)))
+                    cases[f"map_{size}_{s}_{d}"] = Case(
+                        xor_lattice(size, s, d), task, training, tuple(range(seeds))
+                    )
     tree = train_ensemble(cases, title="success map", **keywords)
-    solved, distance = np.full((2, len(sizes), len(shells), len(distances), seeds), np.nan, np.float32)
+    solved, distance = np.full(
+        (2, len(sizes), len(shells), len(distances), seeds), np.nan, np.float32
+    )
     for name, node in tree.items():
         size, s, d = map(int, name.split("_")[1:])
         place = sizes.index(size), shells.index(s), distances.index(d)
-        solved[place], distance[place] = node["test_solved"], node["test_distance"]
+        solved[place], distance[place] = node["test_solved"], node["test_mismatch"]
     dims = ("lattice_size", "shells", "distance", "seed")
     attrs = {"training": training.describe()}
     return xr.Dataset(
-        {"test_solved": (dims, solved), "test_distance": (dims, distance)},
-        {"lattice_size": list(sizes), "shells": list(shells), "distance": list(distances), "seed": np.arange(seeds)},
+        {"test_solved": (dims, solved), "test_mismatch": (dims, distance)},
+        {
+            "lattice_size": list(sizes),
+            "shells": list(shells),
+            "distance": list(distances),
+            "seed": np.arange(seeds),
+        },
         attrs,
     )
 
@@ -58,20 +77,31 @@ def compare_solvers(networks, epochs, seeds, **keywords):
     integrator. Tolerance and time limit of the flow follow the code published for arXiv:2402.08579.
     """
     solvers = {
-        "fast": Fast(tol=1e-3, max_sweeps=1000),
+        "fast": GaussSeidel(tol=1e-3, max_sweeps=1000),
         "gradient_flow": GradientFlow(tol=1e-3, rtol=1e-3, atol=1e-3, max_time=300.0),
     }
     task, cases = load_task("xor"), {}
     for method, solver in solvers.items():
-        training = make_training(epochs=epochs, cost=Cost(0.95), solver=solver, record_every=epochs)
-        cases |= {f"{method}:{n}".replace(":", "__"): Case(net, task, training, tuple(range(seeds))) for n, net in networks.items()}
+        training = make_training(
+            epochs=epochs, cost=LogCosine(0.95), solver=solver, record_every=epochs
+        )
+        cases |= {
+            f"{method}:{n}".replace(":", "__"): Case(net, task, training, tuple(range(seeds)))
+            for n, net in networks.items()
+        }
     tree = train_ensemble(cases, title="fast against gradient flow", **keywords)
-    solved = np.array([[tree[f"{m}__{n}"]["test_solved"].values for n in networks] for m in solvers])
-    unconverged = np.array([[tree[f"{m}__{n}"]["unconverged"].values[:, -1] for n in networks] for m in solvers])
+    solved = np.array(
+        [[tree[f"{m}__{n}"]["test_solved"].values for n in networks] for m in solvers]
+    )
+    unconverged = np.array(
+        [[tree[f"{m}__{n}"]["unconverged"].values[:, -1] for n in networks] for m in solvers]
+    )
     dims = ("solver", "network", "seed")
     coords = {"solver": list(solvers), "network": list(networks), "seed": np.arange(seeds)}
     attrs = {m: tree[f"{m}__{next(iter(networks))}"].attrs["training"] for m in solvers}
-    return xr.Dataset({"test_solved": (dims, solved), "unconverged": (dims, unconverged)}, coords, attrs)
+    return xr.Dataset(
+        {"test_solved": (dims, solved), "unconverged": (dims, unconverged)}, coords, attrs
+    )
 
 
 def response_ensembles(placements, shells, training, seeds, **keywords):
@@ -81,11 +111,15 @@ def response_ensembles(placements, shells, training, seeds, **keywords):
         for s in shells:
             attrs = {"lattice_size": size, "input_distance": d, "shells": s}
             net = xor_lattice(size, s, d)
-            cases[f"d{d}_square_{size}x{size}_shells{s}"] = Case(net, load_task("xor"), training, tuple(range(seeds)), attrs)
+            cases[f"d{d}_square_{size}x{size}_shells{s}"] = Case(
+                net, load_task("xor"), training, tuple(range(seeds)), attrs
+            )
     nodes = {}
     for name, node in train_ensemble(cases, title="responses", **keywords).items():
         from_output = cases[name].net.distance_from("output")
-        nodes[name] = node.to_dataset().assign_coords(output_distance=("site", from_output, {"units": "lattice constant"}))
+        nodes[name] = node.to_dataset().assign_coords(
+            output_distance=("site", from_output, {"units": "lattice constant"})
+        )
     return nodes
 
 
@@ -108,7 +142,10 @@ def skip_networks(size, distance, shells, skip_range, seed=0):
     networks = {f"shells{s}": xor_lattice(size, s, distance) for s in shells}
     skips = xor_lattice(size, 1, distance, skip_range=skip_range)
     more = skips.n_couplings - xor_lattice(size, 1, distance).n_couplings
-    return networks | {f"skip{skip_range}": skips, "random": xor_lattice(size, 1, distance, skips=more, skip_seed=seed)}
+    return networks | {
+        f"skip{skip_range}": skips,
+        "random": xor_lattice(size, 1, distance, skips=more, skip_seed=seed),
+    }
 
 
 FAR = 3  # lattice constants from the output, from where on a site is far
@@ -123,7 +160,9 @@ def skip_training(placements, shells, skip_range, training, seeds, **keywords):
     averaged over the free sites at least `FAR` from the output (`far_response`), and at the output itself (`output_response`), both in rad.
     """
     shots = (0, training.epochs)
-    training = make_training(training, snapshots=shots, responses=("nudge_response",), response_beta=0.0, probe_samples=4)
+    training = make_training(
+        training, snapshots=shots, responses=("nudge_response",), response_beta=0.0, probe_samples=4
+    )
     cases = {}
     for size, d in placements:
         for seed in range(seeds):
@@ -132,15 +171,25 @@ def skip_training(placements, shells, skip_range, training, seeds, **keywords):
     tree = train_ensemble(cases, title="skips", **keywords)
     names = list(skip_networks(*placements[0], shells, skip_range))
     shape = (len(placements), len(names), seeds)
-    solved, couplings, far, output = np.empty(shape), np.empty(shape[:2], int), *np.empty((2, *shape, len(shots)))
+    solved, couplings, far, output = (
+        np.empty(shape),
+        np.empty(shape[:2], int),
+        *np.empty((2, *shape, len(shots))),
+    )
     for p, n, seed in np.ndindex(shape):
         case = "_".join(map(str, (names[n], *placements[p], seed)))
         net, response = cases[case].net, response_size(tree[case].to_dataset()).values[0]
         is_far = (net.distance_from("output") >= FAR) & (net.role == "hidden")
         solved[p, n, seed], couplings[p, n] = tree[case]["test_solved"].item(), net.n_couplings
-        far[p, n, seed], output[p, n, seed] = response[:, is_far].mean(axis=1), response[:, net.outputs[0]]
+        far[p, n, seed], output[p, n, seed] = (
+            response[:, is_far].mean(axis=1),
+            response[:, net.outputs[0]],
+        )
     dims, rad = ("placement", "network", "seed"), {"units": "rad"}
-    lattices = {name: ("placement", [p[k] for p in placements]) for k, name in enumerate(("lattice_size", "input_distance"))}
+    lattices = {
+        name: ("placement", [p[k] for p in placements])
+        for k, name in enumerate(("lattice_size", "input_distance"))
+    }
     return xr.Dataset(
         {
             "test_solved": (dims, solved),

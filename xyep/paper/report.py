@@ -7,11 +7,11 @@ import json
 import re
 from functools import lru_cache
 
+from ..paths import figures, project, results
+from ..store import read_tree
 from .claims import CLAIMS
 from .figures import FIGURES
 from .notebooks import executed, names
-from .paths import figures, project, results
-from .store import read_tree
 
 
 @lru_cache
@@ -32,13 +32,20 @@ def _ready(profile="paper"):
 
 def claim_rows(profile="paper"):
     """(claim, verdict, measured) of every claim whose notebook has results."""
-    return [(claim, *claim.measure(_tree(claim.notebook, profile))) for claim in CLAIMS if claim.notebook in _ready(profile)]
+    return [
+        (claim, *claim.measure(_tree(claim.notebook, profile)))
+        for claim in CLAIMS
+        if claim.notebook in _ready(profile)
+    ]
 
 
 def claims_text(profile="paper"):
     """The claims as lines for a terminal."""
     rows = claim_rows(profile)
-    return "\n".join(f"{verdict:14} {claim.statement} [{claim.source}]\n{'':15}{measured}" for claim, verdict, measured in rows)
+    return "\n".join(
+        f"{verdict:14} {claim.statement} [{claim.source}]\n{'':15}{measured}"
+        for claim, verdict, measured in rows
+    )
 
 
 def claims_table():
@@ -55,7 +62,9 @@ def _minutes(tree):
     for node in tree.values():
         key = node.attrs["made_from"]
         calls[key] = node.attrs["made_in_s"]
-        runs[key] = runs.get(key, 0.0) + float(node["seconds"].sum() if "seconds" in node else 0.0) / 2
+        runs[key] = (
+            runs.get(key, 0.0) + float(node["seconds"].sum() if "seconds" in node else 0.0) / 2
+        )
     return sum(max(calls[key], runs[key]) for key in calls) / 60
 
 
@@ -65,13 +74,15 @@ def notebook_table():
     for name in _ready():
         minutes = _minutes(_tree(name, "paper"))
         total += minutes
-        shown = ", ".join(f"[{figure[3:].replace('_', ' ')}](figures/{figure}.png)" for figure in FIGURES[name])
-        lines.append(f"| [{name[:2]} {title(name)}](notebooks/{name}.ipynb) | {shown} | {minutes:.1f} |")
+        shown = ", ".join(
+            f"[{figure[3:].replace('_', ' ')}](figures/{figure}.png)" for figure in FIGURES[name]
+        )
+        lines.append(
+            f"| [{name[:2]} {title(name)}](notebooks/{name}.ipynb) | {shown} | {minutes:.1f} |"
+        )
     machine = _tree(_ready()[0], "paper").attrs["machine"]
     times = f"Minutes in which the results were made on {machine}; {total:.0f} in all. "
-    note = (
-        "Runs that were taken over from an interrupted call are counted where their time is stored, as it is not for the grids of settings."
-    )
+    note = "Runs that were taken over from an interrupted call are counted where their time is stored, as it is not for the grids of settings."
     return "\n".join(lines) + f"\n\n{times}{note}"
 
 
@@ -82,7 +93,9 @@ def speed():
     made = bench["training_epoch"]["conditions"]
     ratio = {row["network"]: row["ratio, default"]["median"] for row in result["time_to_residual"]}
     epoch = result["training_epoch"][0]
-    rate = next(row for row in result["relaxation_rate"]["rates"] if row["network"] == "LCL")["fraction of matrix product"]["median"]
+    rate = next(row for row in result["relaxation_rate"]["rates"] if row["network"] == "LCL")[
+        "fraction of matrix product"
+    ]["median"]
     diffrax = {}
     for row in result["gradient_per_sample"]["times"]:
         diffrax.setdefault(row["network"], []).append(row["ratio"]["median"])
@@ -112,13 +125,20 @@ def readme():
         mark = f"<!-- {name} -->"
         if mark not in text:
             raise ValueError(f"README.md: {mark} … <!-- end --> is missing")
-        text = re.sub(rf"{mark}\n.*?<!-- end -->", lambda _, m=mark, b=block: f"{m}\n{b()}\n<!-- end -->", text, flags=re.S)
+        text = re.sub(
+            rf"{mark}\n.*?<!-- end -->",
+            lambda _, m=mark, b=block: f"{m}\n{b()}\n<!-- end -->",
+            text,
+            flags=re.S,
+        )
     return text
 
 
 def gallery():
     """figures/README.md: every figure with its caption, notebook and dataset."""
-    parts = ["# Figures\n\nMade by `xyep figures` from `results/paper/`; do not edit. Each is there as PDF, SVG and PNG."]
+    parts = [
+        "# Figures\n\nMade by `xyep figures` from `results/paper/`; do not edit. Each is there as PDF, SVG and PNG."
+    ]
     for name in _ready():
         store = f"results/paper/{name}.zarr"
         notebook = executed(name, "paper").relative_to(project())
@@ -135,7 +155,10 @@ def gallery():
 def write():
     """Bring README.md and the gallery up to date with the committed results; returns the paths of the files that changed."""
     changed = []
-    for path, text in ((project() / "README.md", readme()), (figures("paper") / "README.md", gallery())):
+    for path, text in (
+        (project() / "README.md", readme()),
+        (figures("paper") / "README.md", gallery()),
+    ):
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
             changed.append(path)

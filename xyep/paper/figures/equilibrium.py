@@ -14,17 +14,36 @@ def dynamics(tree):
     figure, axes = subplots(1, 3, height=2.2, gridspec_kw={"width_ratios": [1.5, 1, 1]})
     turn = ds.attrs["nudged_from"]
     hidden = np.flatnonzero(ds["role"].values == "hidden")
-    axes[0].plot(ds["time"], ds["phase"].values[:, hidden[:: max(1, len(hidden) // 12)]], color="0.7", lw=0.7)
-    axes[0].plot(ds["time"], ds["phase"].values[:, -1], color=COLORS["gradient_flow"], label="output")
-    target = ds.attrs["target"] + 2 * np.pi * np.round((float(ds["phase"][-1, -1]) - ds.attrs["target"]) / (2 * np.pi))
+    axes[0].plot(
+        ds["time"], ds["phase"].values[:, hidden[:: max(1, len(hidden) // 12)]], color="0.7", lw=0.7
+    )
+    axes[0].plot(
+        ds["time"], ds["phase"].values[:, -1], color=COLORS["gradient_flow"], label="output"
+    )
+    target = ds.attrs["target"] + 2 * np.pi * np.round(
+        (float(ds["phase"][-1, -1]) - ds.attrs["target"]) / (2 * np.pi)
+    )
     axes[0].axhline(target, color="k", ls=":", lw=0.8, label="target")
     axes[0].axvline(turn, color="k", lw=0.6)
-    place = {"transform": axes[0].get_xaxis_transform(), "rotation": 90, "ha": "right", "va": "center", "fontsize": "small"}
-    axes[0].text(turn, 0.5, "nudging on", bbox={"fc": "w", "ec": "none", "pad": 1}, zorder=3, **place)
+    place = {
+        "transform": axes[0].get_xaxis_transform(),
+        "rotation": 90,
+        "ha": "right",
+        "va": "center",
+        "fontsize": "small",
+    }
+    axes[0].text(
+        turn, 0.5, "nudging on", bbox={"fc": "w", "ec": "none", "pad": 1}, zorder=3, **place
+    )
     axes[0].set(xlabel="time (1/coupling)", ylabel="phase (rad)")
     axes[0].legend(loc="lower left", bbox_to_anchor=(0.1, 0.98), ncols=2)
     axes[1].semilogy(ds["free_time"], ds["flow_energy"].clip(1e-14), color=COLORS["gradient_flow"])
-    axes[1].set(xlabel="time (1/coupling)", ylabel="$E - E_{eq}$ (coupling)", title="gradient flow", ylim=(1e-12, None))
+    axes[1].set(
+        xlabel="time (1/coupling)",
+        ylabel="$E - E_{eq}$ (coupling)",
+        title="gradient flow",
+        ylim=(1e-12, None),
+    )
     axes[2].semilogy(ds["sweep"], ds["fast_energy"].clip(1e-14), color=COLORS["fast"])
     axes[2].set(xlabel="sweep", title="fast relaxation", ylim=axes[1].get_ylim())
     letters(axes)
@@ -47,7 +66,9 @@ def gradient_error(tree):
     for name in ds["network"].values:
         kind = architecture(name)
         for estimator, style in (("centered", "-"), ("one_sided", "--")):
-            middle = ds["relative_error"].sel(network=name, estimator=estimator).median("seed").values
+            middle = (
+                ds["relative_error"].sel(network=name, estimator=estimator).median("seed").values
+            )
             text = label(name) if style == "-" else None
             axis.loglog(beta, middle, style, color=COLORS[kind], marker=MARKERS[kind], label=text)
             x, y = np.log(beta[beta <= FITTED]), np.log(middle[beta <= FITTED])
@@ -72,12 +93,24 @@ def equilibria(tree):
     kinds = list(dict.fromkeys(architecture(n) for n in ds["network"].values))
     for kind in kinds:
         mine = ds.isel(network=[architecture(n) == kind for n in ds["network"].values])
-        text = f"lattice, {kind} shell{'s' * (kind > 1)}" if isinstance(kind, int) else kind.replace("_", "-")
+        text = (
+            f"lattice, {kind} shell{'s' * (kind > 1)}"
+            if isinstance(kind, int)
+            else kind.replace("_", "-")
+        )
         for axis, name in ((axes[0], "equilibria"), (axes[1], "same_probability")):
             values = mine[name].sel(solver="fast")
             low, middle, high = (values.quantile(q, "seed") for q in (0.25, 0.5, 0.75))
             bars = [middle - low, high - middle]
-            axis.errorbar(mine["sites"], middle, bars, color=COLORS[kind], marker=MARKERS[kind], capsize=2, label=text)
+            axis.errorbar(
+                mine["sites"],
+                middle,
+                bars,
+                color=COLORS[kind],
+                marker=MARKERS[kind],
+                capsize=2,
+                label=text,
+            )
     axes[0].set(xscale="log", yscale="log", xlabel="sites", ylabel="equilibria found")
     axes[1].set(xscale="log", ylim=(0, 1.05), xlabel="sites", ylabel="P(same equilibrium twice)")
     for axis in axes[:2]:
@@ -85,11 +118,21 @@ def equilibria(tree):
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=len(kinds))
     for method in ds["solver"].values:
         values = np.sort(ds["excess_energy"].sel(solver=method).values.ravel())
-        axes[2].step(values, np.linspace(0, 1, len(values)), color=COLORS[method], label=method.replace("_", " "))
-    axes[2].set(xlabel="$E - E_{lowest}$ (coupling)", ylabel="share of initial states", ylim=(0, 1.02))
+        axes[2].step(
+            values,
+            np.linspace(0, 1, len(values)),
+            color=COLORS[method],
+            label=method.replace("_", " "),
+        )
+    axes[2].set(
+        xlabel="$E - E_{lowest}$ (coupling)", ylabel="share of initial states", ylim=(0, 1.02)
+    )
     axes[2].legend(loc="lower right")
     letters(axes)
-    n, top = ds.attrs["initial_states"], ds["network"].values[ds["equilibria"].sel(solver="fast").median("seed").values.argmax()]
+    n, top = (
+        ds.attrs["initial_states"],
+        ds["network"].values[ds["equilibria"].sel(solver="fast").median("seed").values.argmax()],
+    )
     most = float(ds["equilibria"].sel(solver="fast", network=top).median("seed"))
     agree, worst = ds["agree"].median("seed"), float(ds["common"].min())
     mean = ds["excess_energy"].mean(["initial_state", "seed"]).sum("network")
@@ -106,4 +149,8 @@ def equilibria(tree):
     return figure, caption
 
 
-EQUILIBRIUM = {"01_dynamics": dynamics, "01_gradient_error": gradient_error, "01_equilibria": equilibria}
+EQUILIBRIUM = {
+    "01_dynamics": dynamics,
+    "01_gradient_error": gradient_error,
+    "01_equilibria": equilibria,
+}

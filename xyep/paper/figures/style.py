@@ -27,7 +27,18 @@ COLORS = {
     "fast": "#0072B2",
     "gradient_flow": "#D55E00",
 }
-MARKERS = {"all_to_all": "s", "layered": "^", "lcl": "h", "conv": "X", "skip": "<", "random": ">", 1: "o", 2: "v", 3: "D", 4: "P"}
+MARKERS = {
+    "all_to_all": "s",
+    "layered": "^",
+    "lcl": "h",
+    "conv": "X",
+    "skip": "<",
+    "random": ">",
+    1: "o",
+    2: "v",
+    3: "D",
+    4: "P",
+}
 #: Map of signed couplings; magnitudes have matplotlib's ``image.cmap``.
 DIVERGING = "RdBu_r"
 
@@ -75,7 +86,9 @@ def label(name):
     if name.startswith(("lcl", "conv")):
         channels = int(name.split("_")[1])
         text = f"{'local' if name.startswith('lcl') else 'shared'}, {channels} channel{'s' * (channels > 1)}"
-        return text + {0: "", 1: ", SQ", 4: ", 4NSQ"}.get(kind if isinstance(kind, int) else 0, f", {kind} shells")
+        return text + {0: "", 1: ", SQ", 4: ", 4NSQ"}.get(
+            kind if isinstance(kind, int) else 0, f", {kind} shells"
+        )
     if kind == "skip":
         return f"1 shell, skips of {name.removeprefix('skip')}"
     if kind == "random":
@@ -98,12 +111,24 @@ def in_order(names):
     """Names of networks sorted by placement, size and shells, dense ones first; Zarr lists them in any order."""
     place = {"near": 1, "beside": 1, "far": 2, "edges": 2}
     number = re.compile(r"\d+")
-    return sorted(names, key=lambda n: (place.get(n.partition("_")[0], 0), [int(x) for x in number.findall(n)], n))
+    return sorted(
+        names,
+        key=lambda n: (place.get(n.partition("_")[0], 0), [int(x) for x in number.findall(n)], n),
+    )
 
 
 def letters(axes, x=-0.02, y=1.03):
     for letter, axis in zip("abcdefghijkl", np.ravel(axes)):
-        axis.text(x, y, letter, transform=axis.transAxes, fontweight="bold", fontsize="large", ha="right", va="bottom")
+        axis.text(
+            x,
+            y,
+            letter,
+            transform=axis.transAxes,
+            fontweight="bold",
+            fontsize="large",
+            ha="right",
+            va="bottom",
+        )
 
 
 def plain(axis):
@@ -117,12 +142,19 @@ def success(axis, x, runs, **keywords):
     """A point with its 95 % Wilson interval for the share of runs that solved the task; returns text "k/n"."""
     k, n = int(np.sum(runs)), np.size(runs)
     low, high = wilson(k, n)
-    axis.errorbar(x, k / n, [[k / n - low], [high - k / n]], **{"fmt": "o", "capsize": 2, **keywords})
+    axis.errorbar(
+        x, k / n, [[k / n - low], [high - k / n]], **{"fmt": "o", "capsize": 2, **keywords}
+    )
     return count(runs)
 
 
 def heatmap(axis, table, **keywords):
-    keywords = {"cmap": plt.rcParams["image.cmap"], "linewidths": 0.5, "annot_kws": {"fontsize": "small"}, **keywords}
+    keywords = {
+        "cmap": plt.rcParams["image.cmap"],
+        "linewidths": 0.5,
+        "annot_kws": {"fontsize": "small"},
+        **keywords,
+    }
     sns.heatmap(table, ax=axis, **keywords)
     axis.tick_params(length=0)
 

@@ -17,7 +17,15 @@ import operator
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import NativeValue, intrinsic, models, overload, register_model, typeof_impl, unbox
+from numba.extending import (
+    NativeValue,
+    intrinsic,
+    models,
+    overload,
+    register_model,
+    typeof_impl,
+    unbox,
+)
 
 from . import SOURCES
 
@@ -61,7 +69,9 @@ class Vector(types.Type):
 @register_model(Vector)
 class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager, vector):
-        super().__init__(manager, vector, ir.VectorType(manager[vector.dtype].get_value_type(), vector.width))
+        super().__init__(
+            manager, vector, ir.VectorType(manager[vector.dtype].get_value_type(), vector.width)
+        )
 
 
 def _vectors(context, builder, array_type, array, vector):
@@ -74,7 +84,9 @@ def _llvm(builder, name, return_type, vector, args, flags=()):
     """Call the LLVM intrinsic ``name`` of this vector type."""
     bits = 32 if isinstance(vector.element, ir.FloatType) else 64
     signature = ir.FunctionType(return_type, [a.type for a in args])
-    function = cgutils.get_or_insert_function(builder.module, signature, f"llvm.{name}.v{vector.count}f{bits}")
+    function = cgutils.get_or_insert_function(
+        builder.module, signature, f"llvm.{name}.v{vector.count}f{bits}"
+    )
     return builder.call(function, args, fastmath=flags)
 
 
@@ -107,7 +119,9 @@ def item(typingctx, array, n):
     """``array[n]`` for n ≥ 0: without the test for negative indices that an inner loop would repeat."""
 
     def codegen(context, builder, signature, args):
-        return builder.load(builder.gep(context.make_array(array)(context, builder, args[0]).data, [args[1]]))
+        return builder.load(
+            builder.gep(context.make_array(array)(context, builder, args[0]).data, [args[1]])
+        )
 
     return array.dtype(array, n), codegen
 
@@ -121,8 +135,12 @@ def splat(typingctx, like, value):
     def codegen(context, builder, signature, args):
         v = context.get_value_type(vector)
         number = context.cast(builder, args[1], value, dtype)
-        one = builder.insert_element(ir.Constant(v, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
-        return builder.shuffle_vector(one, ir.Constant(v, ir.Undefined), ir.Constant(_indices(v.count), [0] * v.count))
+        one = builder.insert_element(
+            ir.Constant(v, ir.Undefined), number, ir.Constant(ir.IntType(32), 0)
+        )
+        return builder.shuffle_vector(
+            one, ir.Constant(v, ir.Undefined), ir.Constant(_indices(v.count), [0] * v.count)
+        )
 
     return vector(like, value), codegen
 
@@ -137,7 +155,9 @@ def join(typingctx, a, b):
     vector = Vector(a.dtype, 2 * a.width)
 
     def codegen(context, builder, signature, args):
-        return builder.shuffle_vector(*args, ir.Constant(_indices(vector.width), list(range(vector.width))))
+        return builder.shuffle_vector(
+            *args, ir.Constant(_indices(vector.width), list(range(vector.width)))
+        )
 
     return vector(a, b), codegen
 
@@ -149,7 +169,9 @@ def _half(first):
 
         def codegen(context, builder, signature, args):
             lanes = [first * vector.width + lane for lane in range(vector.width)]
-            return builder.shuffle_vector(args[0], args[0], ir.Constant(_indices(vector.width), lanes))
+            return builder.shuffle_vector(
+                args[0], args[0], ir.Constant(_indices(vector.width), lanes)
+            )
 
         return vector(a), codegen
 
@@ -238,8 +260,16 @@ def _folded(builder, x, segments):
     width = x.type.count // segments
     while width > 1:
         width //= 2
-        halves = ([2 * width * s + first + lane for s in range(segments) for lane in range(width)] for first in (0, width))
-        x = builder.fadd(*(builder.shuffle_vector(x, x, ir.Constant(_indices(segments * width), half)) for half in halves))
+        halves = (
+            [2 * width * s + first + lane for s in range(segments) for lane in range(width)]
+            for first in (0, width)
+        )
+        x = builder.fadd(
+            *(
+                builder.shuffle_vector(x, x, ir.Constant(_indices(segments * width), half))
+                for half in halves
+            )
+        )
     return x
 
 

@@ -6,25 +6,47 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
-from ..responses import affected
+from ...responses import affected
 from ..studies import by_distance, response_size
 from .measures import FRACTION, p_value, solves
-from .style import COLORS, DIVERGING, MARKERS, PAGE, architecture, in_order, label, letters, subplots, success
+from .style import (
+    COLORS,
+    DIVERGING,
+    MARKERS,
+    PAGE,
+    architecture,
+    in_order,
+    label,
+    letters,
+    subplots,
+    success,
+)
 
 
 def _ensembles(tree):
-    return {name: tree[name].to_dataset() for name in in_order(tree) if "nudge_response" in tree[name]}
+    return {
+        name: tree[name].to_dataset() for name in in_order(tree) if "nudge_response" in tree[name]
+    }
 
 
 def lattice_map(axis, ds, values, norm, couplings=None, coupling_norm=None):
     """Sites coloured by `values`; couplings, if given, as lines. Inputs are triangles, outputs squares."""
     x, y = ds["x"].values, ds["y"].values
     if couplings is not None:
-        ends = np.stack([np.stack([x[k], y[k]], -1) for k in (ds["source"].values, ds["target"].values)], 1)
+        ends = np.stack(
+            [np.stack([x[k], y[k]], -1) for k in (ds["source"].values, ds["target"].values)], 1
+        )
         order = np.argsort(np.abs(couplings))
         width = 0.2 + 1.2 * np.abs(couplings[order]) / coupling_norm.vmax
         axis.add_collection(
-            LineCollection(ends[order], array=couplings[order], cmap=DIVERGING, norm=coupling_norm, linewidths=width, zorder=1)
+            LineCollection(
+                ends[order],
+                array=couplings[order],
+                cmap=DIVERGING,
+                norm=coupling_norm,
+                linewidths=width,
+                zorder=1,
+            )
         )
     for role, marker, size in (("hidden", "o", 18), ("input", "^", 34), ("output", "s", 30)):
         keep = ds["role"].values == role
@@ -32,7 +54,9 @@ def lattice_map(axis, ds, values, norm, couplings=None, coupling_norm=None):
         if role == "input":  # clamped: it does not respond
             axis.scatter(x[keep], y[keep], size, "w", marker=marker, zorder=2, **edge)
         else:
-            points = axis.scatter(x[keep], y[keep], size, values[keep], marker=marker, norm=norm, zorder=2, **edge)
+            points = axis.scatter(
+                x[keep], y[keep], size, values[keep], marker=marker, norm=norm, zorder=2, **edge
+            )
     axis.set(aspect="equal", xticks=[], yticks=[])
     axis.spines[:].set_visible(False)
     axis.margins(0.08)
@@ -45,7 +69,9 @@ def _maps(tree, success):
     for name, ds in _ensembles(tree).items():
         solved = solves(ds)
         if solved.any() and not solved.all():
-            best = max(best or (-1, ""), (ds.attrs["input_distance"] * 10 + ds.attrs["shells"], name))
+            best = max(
+                best or (-1, ""), (ds.attrs["input_distance"] * 10 + ds.attrs["shells"], name)
+            )
     name = best[1] if best else next(iter(_ensembles(tree)))
     ds = tree[name].to_dataset()
     chosen = np.flatnonzero(solves(ds) == success)
@@ -55,20 +81,34 @@ def _maps(tree, success):
 def _map_figure(tree, success):
     name, ds, k = _maps(tree, success)
     run = ds.isel(seed=k)
-    shots = run["snapshot"].values[np.unique(np.linspace(0, run.sizes["snapshot"] - 1, 4).round().astype(int))]
-    nudge, felt = response_size(ds).isel(seed=k), run["pattern_response"].where(run["role"] != "input")
+    shots = run["snapshot"].values[
+        np.unique(np.linspace(0, run.sizes["snapshot"] - 1, 4).round().astype(int))
+    ]
+    nudge, felt = (
+        response_size(ds).isel(seed=k),
+        run["pattern_response"].where(run["role"] != "input"),
+    )
     figure, axes = subplots(2, len(shots), width=PAGE, height=3.9)
     scale = Normalize(-np.abs(run["coupling"]).max(), np.abs(run["coupling"]).max())
     nudge_norm = LogNorm(max(float(nudge.max()) * 1e-3, 1e-6), float(nudge.max()))
     for column, shot in enumerate(shots):
         couplings = run["coupling"].sel(snapshot=shot).values
         top = lattice_map(
-            axes[0, column], ds, np.clip(nudge.sel(snapshot=shot).values, nudge_norm.vmin, None), nudge_norm, couplings, scale
+            axes[0, column],
+            ds,
+            np.clip(nudge.sel(snapshot=shot).values, nudge_norm.vmin, None),
+            nudge_norm,
+            couplings,
+            scale,
         )
-        low = lattice_map(axes[1, column], ds, felt.sel(snapshot=shot).values, Normalize(0, float(felt.max())))
+        low = lattice_map(
+            axes[1, column], ds, felt.sel(snapshot=shot).values, Normalize(0, float(felt.max()))
+        )
         axes[0, column].set_title(f"epoch {shot}")
     figure.colorbar(top, ax=axes[0], label="rms nudge response (rad)", shrink=0.9, pad=0.01)
-    figure.colorbar(low, ax=axes[1], label="rms change between patterns (rad)", shrink=0.9, pad=0.01)
+    figure.colorbar(
+        low, ax=axes[1], label="rms change between patterns (rad)", shrink=0.9, pad=0.01
+    )
     letters(axes[:, 0], x=0.02)
     size = nudge.isel(snapshot=[0, -1]).where(ds["role"] != "input")
     share = affected(size, FRACTION).sum("site") / int((ds["role"] != "input").sum())
@@ -102,7 +142,9 @@ def _largest(tree):
 def decay(tree):
     """Nudge response over the distance from the output, before and after training."""
     nodes, distances = _largest(tree)
-    figure, axes = subplots(1, len(distances) + 1, height=2.3, gridspec_kw={"width_ratios": [1] * len(distances) + [1]})
+    figure, axes = subplots(
+        1, len(distances) + 1, height=2.3, gridspec_kw={"width_ratios": [1] * len(distances) + [1]}
+    )
     ratio = {}
     for axis, d in zip(axes, distances):
         for ds in nodes.values():
@@ -113,21 +155,40 @@ def decay(tree):
             for shot, style in ((0, ":"), (-1, "-")):
                 middle = profile.isel(snapshot=shot).median("seed")
                 text = f"{shells} shell{'s' * (shells > 1)}" if shot else None
-                axis.semilogy(middle["output_distance"], middle, style, color=COLORS[shells], label=text)
+                axis.semilogy(
+                    middle["output_distance"], middle, style, color=COLORS[shells], label=text
+                )
             far = profile.where(profile["output_distance"] >= 3, drop=True).mean("output_distance")
             ratio[d, shells] = far.median("seed")
-        axis.set(xlabel="distance from output\n(lattice constants)", title=f"inputs at distance {d}")
+        axis.set(
+            xlabel="distance from output\n(lattice constants)", title=f"inputs at distance {d}"
+        )
     axes[0].set_ylabel("rms nudge response (rad)")
-    styles = [Line2D([], [], color="k", ls=":", label="before"), Line2D([], [], color="k", label="after training")]
+    styles = [
+        Line2D([], [], color="k", ls=":", label="before"),
+        Line2D([], [], color="k", label="after training"),
+    ]
     axes[len(distances) - 1].legend(handles=styles, loc="lower left")
     for axis in axes[1:-1]:
         axis.sharey(axes[0])
     d = distances[0]
     for shells in sorted({s for _, s in ratio}):
         values = ratio[d, shells]
-        axes[-1].plot(values["snapshot"] + 1, values, "o-", color=COLORS[shells], label=f"{shells} shell{'s' * (shells > 1)}")
+        axes[-1].plot(
+            values["snapshot"] + 1,
+            values,
+            "o-",
+            color=COLORS[shells],
+            label=f"{shells} shell{'s' * (shells > 1)}",
+        )
     axes[-1].legend(fontsize="small", loc="lower left")
-    axes[-1].set(xscale="log", yscale="log", xlabel="epoch + 1", ylabel="response at distance ≥ 3 (rad)", title=f"inputs at distance {d}")
+    axes[-1].set(
+        xscale="log",
+        yscale="log",
+        xlabel="epoch + 1",
+        ylabel="response at distance ≥ 3 (rad)",
+        title=f"inputs at distance {d}",
+    )
     letters(axes)
     few, many = min(s for _, s in ratio), max(s for _, s in ratio)
     text = "; ".join(
@@ -162,14 +223,34 @@ def regions(tree):
             shots = parts[0]["snapshot"].values
             low, middle, high = (np.quantile(values, q, axis=0) for q in (0.25, 0.5, 0.75))
             axis.fill_between(shots + 1, low, high, color=COLORS[shells], alpha=0.12, lw=0)
-            axis.plot(shots + 1, middle, "o-", color=COLORS[shells], label=f"{shells} shell{'s' * (shells > 1)}")
+            axis.plot(
+                shots + 1,
+                middle,
+                "o-",
+                color=COLORS[shells],
+                label=f"{shells} shell{'s' * (shells > 1)}",
+            )
             ends[kind, shells] = (middle[0], middle[-1], len(values))
-        axis.set(xscale="log", xlabel="epoch + 1", title="runs that solve XOR" if kind else "runs that do not", ylim=(0, 1.02))
+        axis.set(
+            xscale="log",
+            xlabel="epoch + 1",
+            title="runs that solve XOR" if kind else "runs that do not",
+            ylim=(0, 1.02),
+        )
     axes[0].set_ylabel("affected share of the lattice")
-    axes[1].legend(*axes[bool(groups[False]) * 1].get_legend_handles_labels(), fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    axes[1].legend(
+        *axes[bool(groups[False]) * 1].get_legend_handles_labels(),
+        fontsize="small",
+        loc="center left",
+        bbox_to_anchor=(1, 0.5),
+    )
     letters(axes)
     text = {
-        kind: ", ".join(f"{100 * a:.0f} → {100 * b:.0f} % ({s}; {n} runs)" for (k, s), (a, b, n) in sorted(ends.items()) if k == kind)
+        kind: ", ".join(
+            f"{100 * a:.0f} → {100 * b:.0f} % ({s}; {n} runs)"
+            for (k, s), (a, b, n) in sorted(ends.items())
+            if k == kind
+        )
         or "no run"
         for kind in groups
     }
@@ -198,15 +279,24 @@ def skips(tree):
     solved, kept = {}, {}
     for p in places:
         for k, name in enumerate(names):
-            kind, x, at = architecture(name), p + 0.15 * (k - (len(names) - 1) / 2), {"placement": p, "network": k}
+            kind, x, at = (
+                architecture(name),
+                p + 0.15 * (k - (len(names) - 1) / 2),
+                {"placement": p, "network": k},
+            )
             color = {"color": COLORS[kind], "fmt": MARKERS[kind]}
-            solved[p, name] = success(axes[0], x, solves(ds.isel(at)), label=label(name) if p == 0 else None, **color)
+            solved[p, name] = success(
+                axes[0], x, solves(ds.isel(at)), label=label(name) if p == 0 else None, **color
+            )
             for axis, values in zip(axes[1:], (ds["far_response"], share)):
                 values = values.isel(at)
                 before = _quartiles(axis, x - 0.03, values[:, 0], mfc="w", **color)
                 after = _quartiles(axis, x + 0.03, values[:, -1], **color)
                 kept.setdefault((p, name), []).append((before, after))
-    text = [f"{s}×{s}, inputs\nat distance {d}" for s, d in zip(ds["lattice_size"].values, ds["input_distance"].values)]
+    text = [
+        f"{s}×{s}, inputs\nat distance {d}"
+        for s, d in zip(ds["lattice_size"].values, ds["input_distance"].values)
+    ]
     for axis in axes:
         axis.set_xticks(places, text)
         axis.set_xlim(-0.5, len(places) - 0.5)
@@ -217,7 +307,13 @@ def skips(tree):
         axis.yaxis.set_minor_formatter(NullFormatter())
     handles, texts = axes[0].get_legend_handles_labels()
     handles += [Line2D([], [], color="k", ls="", marker="o", mfc=c) for c in ("w", "k")]
-    figure.legend(handles, [*texts, "before", "after training"], loc="outside lower center", ncol=len(handles), columnspacing=1.2)
+    figure.legend(
+        handles,
+        [*texts, "before", "after training"],
+        loc="outside lower center",
+        ncol=len(handles),
+        columnspacing=1.2,
+    )
     letters(axes)
     return figure, _skips_caption(ds, names, solved, kept)
 
@@ -227,19 +323,37 @@ def _skips_caption(ds, names, solved, kept):
     regular = next(name for name in names if architecture(name) == "skip")
     lattices = []
     for p, (size, d) in enumerate(zip(ds["lattice_size"].values, ds["input_distance"].values)):
-        each = [f"{label(name)} ({int(ds['n_couplings'][p, k])} couplings) {solved[p, name]}" for k, name in enumerate(names)]
+        each = [
+            f"{label(name)} ({int(ds['n_couplings'][p, k])} couplings) {solved[p, name]}"
+            for k, name in enumerate(names)
+        ]
         lattices.append(f"{size}×{size} with inputs at distance {d}: {', '.join(each)}")
     tests = []
     for p, size in enumerate(ds["lattice_size"].values):
         few, skip = (solves(ds.isel(placement=p), network=name) for name in (names[0], regular))
         value = p_value(few, skip)
-        verdict = ("helps" if skip.sum() > few.sum() else "is worse") if value < 0.05 else "makes no significant difference"
-        tests.append(f"{verdict} on the {size}×{size} lattice (p = {value:.1g}, Fisher's exact test)")
-    rad, share = ("; ".join(f"{label(m)} {kept[last, m][k][0]:.2g} → {kept[last, m][k][1]:.2g}" for m in names) for k in (0, 1))
+        verdict = (
+            ("helps" if skip.sum() > few.sum() else "is worse")
+            if value < 0.05
+            else "makes no significant difference"
+        )
+        tests.append(
+            f"{verdict} on the {size}×{size} lattice (p = {value:.1g}, Fisher's exact test)"
+        )
+    rad, share = (
+        "; ".join(
+            f"{label(m)} {kept[last, m][k][0]:.2g} → {kept[last, m][k][1]:.2g}" for m in names
+        )
+        for k in (0, 1)
+    )
     gain = kept[last, regular][1][1] / kept[last, names[0]][1][1]
     strongest = max(names, key=lambda m: kept[last, m][1][1])
     best = max(names, key=lambda m: int(solved[last, m].partition("/")[0]))
-    end = "which is also the one that solves XOR most often." if strongest == best else f"but {label(best)} solves XOR most often."
+    end = (
+        "which is also the one that solves XOR most often."
+        if strongest == best
+        else f"but {label(best)} solves XOR most often."
+    )
     return (
         f"(a) Seeds that solve XOR, with 95 % Wilson intervals; {'. '.join(lattices)}. Adding skips of {ds.attrs['skip_range']} to nearest "
         f"neighbours {' and '.join(tests)}. (b) Nudge response (rms over patterns, β → 0, mean over sites at least {ds.attrs['far']} from "

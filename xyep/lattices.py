@@ -26,9 +26,14 @@ LATTICES = {
 def all_to_all(n, inputs=2, outputs=1):
     """Every one of `n` sites (inputs and outputs included) coupled to every other; drawn on a circle."""
     n = check_integer("n", n, 2)
-    inputs, outputs = check_integer("inputs", inputs, 0, n - 1), check_integer("outputs", outputs, 1, n)
+    inputs, outputs = (
+        check_integer("inputs", inputs, 0, n - 1),
+        check_integer("outputs", outputs, 1, n),
+    )
     if inputs + outputs > n:
-        raise ValueError(f"n: found {n} sites for {inputs} inputs and {outputs} outputs; at least {inputs + outputs} are needed")
+        raise ValueError(
+            f"n: found {n} sites for {inputs} inputs and {outputs} outputs; at least {inputs + outputs} are needed"
+        )
     angle = 2 * np.pi * np.arange(n) / n
     return Network(
         list(combinations(range(n), 2)),
@@ -43,16 +48,23 @@ def all_to_all(n, inputs=2, outputs=1):
 
 def layered(sizes):
     """Layers of the given sizes, dense couplings between neighbouring layers: ``layered([784, 120, 10])``."""
-    sizes = [check_integer("sizes", int(n), 1) for n in check_array("sizes", sizes, ("layer",), dtype=np.intp)]
+    sizes = [
+        check_integer("sizes", int(n), 1)
+        for n in check_array("sizes", sizes, ("layer",), dtype=np.intp)
+    ]
     if len(sizes) < 2:
-        raise ValueError(f"sizes: found {len(sizes)} layer; an input and an output layer are needed")
+        raise ValueError(
+            f"sizes: found {len(sizes)} layer; an input and an output layer are needed"
+        )
     first = np.cumsum([0, *sizes])
     edges = [
         np.stack(np.meshgrid(np.arange(a, b), np.arange(b, c), indexing="ij"), -1).reshape(-1, 2)
         for a, b, c in zip(first, first[1:], first[2:])
     ]
     scale = [np.full(len(e), (a + b) ** -0.5) for e, a, b in zip(edges, sizes, sizes[1:])]
-    place = [np.column_stack([np.arange(n) - (n - 1) / 2, np.full(n, k)]) for k, n in enumerate(sizes)]
+    place = [
+        np.column_stack([np.arange(n) - (n - 1) / 2, np.full(n, k)]) for k, n in enumerate(sizes)
+    ]
     return Network(
         np.concatenate(edges),
         range(sizes[0]),
@@ -65,7 +77,18 @@ def layered(sizes):
     )
 
 
-def lattice(kind, shape, inputs, outputs, *, shells=1, periodic=False, skip_range=None, skips=None, skip_seed=0):
+def lattice(
+    kind,
+    shape,
+    inputs,
+    outputs,
+    *,
+    shells=1,
+    periodic=False,
+    skip_range=None,
+    skips=None,
+    skip_seed=0,
+):
     """A lattice with couplings out to the `shells`-th nearest neighbours.
 
     Parameters
@@ -85,7 +108,10 @@ def lattice(kind, shape, inputs, outputs, *, shells=1, periodic=False, skip_rang
     """
     check_choice("kind", kind, tuple(LATTICES))
     vectors, basis = (np.asarray(part, float) for part in LATTICES[kind])
-    shape = tuple(check_integer("shape", int(n), 1) for n in check_array("shape", shape, (len(vectors),), dtype=np.intp))
+    shape = tuple(
+        check_integer("shape", int(n), 1)
+        for n in check_array("shape", shape, (len(vectors),), dtype=np.intp)
+    )
     shells = check_integer("shells", shells, 0)
     cells = np.indices(shape).reshape(len(shape), -1).T
     positions = ((cells @ vectors)[:, None] + basis).reshape(-1, basis.shape[1])
@@ -95,7 +121,11 @@ def lattice(kind, shape, inputs, outputs, *, shells=1, periodic=False, skip_rang
     if skip_range is not None or skips is not None:
         if skip_range is not None:
             reach = check_integer("skip_range", skip_range, 2)
-            steps = [(k, k, tuple(reach * (np.arange(len(shape)) == d))) for k in range(len(basis)) for d in range(len(shape))]
+            steps = [
+                (k, k, tuple(reach * (np.arange(len(shape)) == d)))
+                for k in range(len(basis))
+                for d in range(len(shape))
+            ]
             more, more_lengths = _couple(steps, vectors, basis, shape, cells, periodic)
         else:
             more = np.stack(np.triu_indices(len(positions), 1), -1)
@@ -104,12 +134,18 @@ def lattice(kind, shape, inputs, outputs, *, shells=1, periodic=False, skip_rang
         more, more_lengths = more[new], more_lengths[new]
         if skips is not None:
             skips = check_integer("skips", skips, 0, len(more))
-            chosen = np.sort(np.random.default_rng(check_integer("skip_seed", skip_seed, 0)).choice(len(more), skips, replace=False))
+            chosen = np.sort(
+                np.random.default_rng(check_integer("skip_seed", skip_seed, 0)).choice(
+                    len(more), skips, replace=False
+                )
+            )
             more, more_lengths = more[chosen], more_lengths[chosen]
         edges, lengths = np.concatenate([edges, more]), np.concatenate([lengths, more_lengths])
 
     name = f"{kind}_{'x'.join(map(str, shape))}_shells{shells}"
-    name += "_periodic" * bool(periodic) + (f"_skip{skip_range or ''}" if skip_range or skips else "")
+    name += "_periodic" * bool(periodic) + (
+        f"_skip{skip_range or ''}" if skip_range or skips else ""
+    )
     return Network(
         edges,
         _site_numbers("inputs", inputs, shape, len(basis)),
@@ -146,12 +182,23 @@ def _couple(steps, vectors, basis, shape, cells, periodic):
     for k, m, offset in steps:
         other = cells + offset
         inside = np.all((other >= 0) & (other < shape), axis=1) | bool(periodic)
-        ends = [np.ravel_multi_index(c[inside].T, shape, mode="wrap") * size + s for c, s in ((cells, k), (other, m))]
+        ends = [
+            np.ravel_multi_index(c[inside].T, shape, mode="wrap") * size + s
+            for c, s in ((cells, k), (other, m))
+        ]
         edges.append(np.sort(np.stack(ends, -1), axis=1))
-        lengths.append(np.full(inside.sum(), np.linalg.norm(np.asarray(offset) @ vectors + basis[m] - basis[k])))
+        lengths.append(
+            np.full(
+                inside.sum(), np.linalg.norm(np.asarray(offset) @ vectors + basis[m] - basis[k])
+            )
+        )
     edges, lengths = np.concatenate(edges), np.concatenate(lengths)
-    if periodic and (len(np.unique(edges, axis=0)) < len(edges) or (edges[:, 0] == edges[:, 1]).any()):
-        raise ValueError(f"shape: {shape} is too small to be periodic here: a coupling would meet itself around the lattice")
+    if periodic and (
+        len(np.unique(edges, axis=0)) < len(edges) or (edges[:, 0] == edges[:, 1]).any()
+    ):
+        raise ValueError(
+            f"shape: {shape} is too small to be periodic here: a coupling would meet itself around the lattice"
+        )
     return edges, lengths
 
 
@@ -162,9 +209,13 @@ def _site_numbers(name, sites, shape, size):
         raise TypeError(f"{name}: found {sites!r}; a list of lattice sites is needed")
     for site in sites:
         if not isinstance(site, (tuple, list)) or len(site) != len(full):
-            raise ValueError(f"{name}: found {site!r}; a lattice site is a tuple of {len(full)} indices below {full}")
+            raise ValueError(
+                f"{name}: found {site!r}; a lattice site is a tuple of {len(full)} indices below {full}"
+            )
         if any(not 0 <= check_integer(name, x, -(2**31)) < n for x, n in zip(site, full)):
-            raise ValueError(f"{name}: site {tuple(site)} is out of range; indices must be at least 0 and below {full}")
+            raise ValueError(
+                f"{name}: site {tuple(site)} is out of range; indices must be at least 0 and below {full}"
+            )
         numbers.append(int(np.ravel_multi_index(site, full)))
     return numbers
 
@@ -194,7 +245,17 @@ def cubic_lattice(shape, inputs, outputs, **options):
     return lattice("cubic", shape, inputs, outputs, **options)
 
 
-def stacked_lattices(shape, window=6, stride=1, channels=1, shared=False, intra_shells=0, outputs=10, *, readout="dense"):
+def stacked_lattices(
+    shape,
+    window=6,
+    stride=1,
+    channels=1,
+    shared=False,
+    intra_shells=0,
+    outputs=10,
+    *,
+    readout="dense",
+):
     """An input lattice, one or several hidden lattices above it, and a read-out.
 
     A hidden site is coupled to the sites of the lattice below that lie in a square window under it, in all their channels.
@@ -217,18 +278,33 @@ def stacked_lattices(shape, window=6, stride=1, channels=1, shared=False, intra_
     for dense layers is the rule of `layered`; within a lattice N(0, 1/z) for z neighbours on the average. There is no initial bias.
     Lengths are in input spacings, also from lattice to lattice.
     """
-    shape = tuple(check_integer("shape", int(n), 1) for n in check_array("shape", shape, (2,), dtype=np.intp))
+    shape = tuple(
+        check_integer("shape", int(n), 1) for n in check_array("shape", shape, (2,), dtype=np.intp)
+    )
     layers = max(map(np.size, (window, stride, channels)))
-    each = zip(*(_for_each_layer(*argument, layers) for argument in (("window", window), ("stride", stride), ("channels", channels))))
-    intra_shells, outputs = check_integer("intra_shells", intra_shells, 0), check_integer("outputs", outputs, 1)
+    each = zip(
+        *(
+            _for_each_layer(*argument, layers)
+            for argument in (("window", window), ("stride", stride), ("channels", channels))
+        )
+    )
+    intra_shells, outputs = (
+        check_integer("intra_shells", intra_shells, 0),
+        check_integer("outputs", outputs, 1),
+    )
 
     # of each lattice: numbers of its sites (row, column, channel), and where its places lie (row, column, 2)
-    sites, place = np.arange(shape[0] * shape[1]).reshape(*shape, 1), np.stack(np.indices(shape)[::-1], -1).astype(float)
+    sites, place = (
+        np.arange(shape[0] * shape[1]).reshape(*shape, 1),
+        np.stack(np.indices(shape)[::-1], -1).astype(float),
+    )
     lattices, parts, pitch = [(sites, place)], [], 1
     for w, s, c in each:
         below, (rows, columns) = sites, [(n - w) // s + 1 for n in sites.shape[:2]]
         if min(rows, columns) < 1:
-            raise ValueError(f"window: found {w} over a lattice of {below.shape[0]}×{below.shape[1]}; it must fit in")
+            raise ValueError(
+                f"window: found {w} over a lattice of {below.shape[0]}×{below.shape[1]}; it must fit in"
+            )
         sites = below.max() + 1 + np.arange(rows * columns * c).reshape(rows, columns, c)
         place = place[: s * rows : s, : s * columns : s][:rows, :columns] + (w - 1) / 2 * pitch
         pitch *= s
@@ -238,12 +314,17 @@ def stacked_lattices(shape, window=6, stride=1, channels=1, shared=False, intra_
         lattices.append((sites, place))
 
     x, y = (
-        np.linspace(place[..., d].min(), place[..., d].max(), 2 * n + 1)[1::2] for d, n in ((0, -(-outputs // 2)), (1, min(outputs, 2)))
+        np.linspace(place[..., d].min(), place[..., d].max(), 2 * n + 1)[1::2]
+        for d, n in ((0, -(-outputs // 2)), (1, min(outputs, 2)))
     )
     above = np.stack(np.meshgrid(x, y), -1).reshape(-1, 1, 2)[:outputs]
-    pairs = np.stack(np.broadcast_arrays(sites.reshape(-1, 1), sites.max() + 1 + np.arange(outputs)), -1)
+    pairs = np.stack(
+        np.broadcast_arrays(sites.reshape(-1, 1), sites.max() + 1 + np.arange(outputs)), -1
+    )
     if readout != "dense":
-        apart = np.abs(np.repeat(place.reshape(-1, 1, 2), sites.shape[2], axis=0) - above[:, 0]).max(axis=-1)
+        apart = np.abs(
+            np.repeat(place.reshape(-1, 1, 2), sites.shape[2], axis=0) - above[:, 0]
+        ).max(axis=-1)
         pairs = pairs[apart <= check_integer("readout", readout, 1) / 2]
     parts.append((pairs.reshape(-1, 2), np.arange(pairs.size // 2), False))
     lattices.append((sites.max() + 1 + np.arange(outputs).reshape(outputs, 1, 1), above))
@@ -254,27 +335,48 @@ def stacked_lattices(shape, window=6, stride=1, channels=1, shared=False, intra_
         kind = np.unique(kind, return_inverse=True)[1] if tied else np.arange(len(pairs))
         tying.append(used + kind)
         used += kind.max() + 1
-        scale.append(np.full(kind.max() + 1, sum(len(pairs) / len(np.unique(end)) for end in pairs.T) ** -0.5))
+        scale.append(
+            np.full(
+                kind.max() + 1, sum(len(pairs) / len(np.unique(end)) for end in pairs.T) ** -0.5
+            )
+        )
     numbers = [lattice[0] for lattice in lattices]
-    name = f"{'conv' if shared else 'lcl'}_{_dashed(window)}x{_dashed(channels)}" + f"_stride{_dashed(stride)}" * int(np.max(stride) > 1)
+    name = (
+        f"{'conv' if shared else 'lcl'}_{_dashed(window)}x{_dashed(channels)}"
+        + f"_stride{_dashed(stride)}" * int(np.max(stride) > 1)
+    )
     return Network(
         np.concatenate([pairs for pairs, _, _ in parts]),
         numbers[0].ravel(),
         numbers[-1].ravel(),
         positions=np.concatenate(
-            [np.column_stack([np.repeat(p.reshape(-1, 2), n.shape[2], axis=0), np.full(n.size, k)]) for k, (n, p) in enumerate(lattices)]
+            [
+                np.column_stack(
+                    [np.repeat(p.reshape(-1, 2), n.shape[2], axis=0), np.full(n.size, k)]
+                )
+                for k, (n, p) in enumerate(lattices)
+            ]
         ),
         tying=np.concatenate(tying),
         layer=np.repeat(np.arange(len(numbers)), [n.size for n in numbers]),
-        channel=np.concatenate([np.broadcast_to(np.arange(n.shape[2]), n.shape).ravel() for n in numbers]),
+        channel=np.concatenate(
+            [np.broadcast_to(np.arange(n.shape[2]), n.shape).ravel() for n in numbers]
+        ),
         coupling_scale=np.concatenate(scale),
         bias_scale=0.0,
-        name=name + f"_shells{intra_shells}" * (intra_shells > 0) + f"_readout{readout}" * (readout != "dense"),
+        name=name
+        + f"_shells{intra_shells}" * (intra_shells > 0)
+        + f"_readout{readout}" * (readout != "dense"),
     )
 
 
 def _for_each_layer(name, value, layers):
-    values = check_array(name, np.broadcast_to(value, layers) if np.ndim(value) == 0 else value, (layers,), dtype=np.intp)
+    values = check_array(
+        name,
+        np.broadcast_to(value, layers) if np.ndim(value) == 0 else value,
+        (layers,),
+        dtype=np.intp,
+    )
     return [check_integer(name, int(v), 1) for v in values]
 
 
@@ -287,10 +389,14 @@ def _windows(below, sites, window, stride):
     rows, columns, channels = sites.shape
     pairs, kinds = [], []
     for k, (dy, dx) in enumerate(product(range(window), repeat=2)):
-        under = below[dy : dy + stride * rows : stride, dx : dx + stride * columns : stride][:rows, :columns]
+        under = below[dy : dy + stride * rows : stride, dx : dx + stride * columns : stride][
+            :rows, :columns
+        ]
         ends = np.broadcast_arrays(under[..., :, None], sites[..., None, :])
         pairs.append(np.stack(ends, -1).reshape(-1, 2))
-        kind = k * below.shape[2] * channels + np.arange(below.shape[2] * channels).reshape(below.shape[2], channels)
+        kind = k * below.shape[2] * channels + np.arange(below.shape[2] * channels).reshape(
+            below.shape[2], channels
+        )
         kinds.append(np.broadcast_to(kind, ends[0].shape).ravel())
     return np.concatenate(pairs), np.concatenate(kinds)
 
@@ -318,9 +424,15 @@ def xor_lattice(size, shells=1, distance=1, kind="square", **options):
     distance = check_integer("distance", distance, 1, size - 1)
     middle = size // 2
     if distance <= min(middle, size - 1 - middle):
-        inputs, output = [(middle, middle - distance), (middle, middle + distance)], (middle, middle)
+        inputs, output = (
+            [(middle, middle - distance), (middle, middle + distance)],
+            (middle, middle),
+        )
     else:
-        inputs, output = [(size - 1 - distance, 0), (size - 1 - distance, size - 1)], (size - 1, middle)
+        inputs, output = (
+            [(size - 1 - distance, 0), (size - 1 - distance, size - 1)],
+            (size - 1, middle),
+        )
     return lattice(kind, (size, size), inputs, [output], shells=shells, **options)
 
 
@@ -331,10 +443,20 @@ def iris_lattice(size, shells=1, placement="beside", kind="square", **options):
     corners; all other sites surround them. ``"edges"`` spreads the inputs along the first row and the outputs along the last one, so that
     they are ``size − 1`` rows apart.
     """
-    size = check_integer("size", size, {"beside": 3, "edges": 4}[check_choice("placement", placement, ("beside", "edges"))])
+    size = check_integer(
+        "size",
+        size,
+        {"beside": 3, "edges": 4}[check_choice("placement", placement, ("beside", "edges"))],
+    )
     if placement == "beside":
         m = (size - 1) // 2
-        inputs, outputs = [(m + dy, m + dx) for dy in (-1, 1) for dx in (-1, 1)], [(m, m + dx) for dx in (-1, 0, 1)]
+        inputs, outputs = (
+            [(m + dy, m + dx) for dy in (-1, 1) for dx in (-1, 1)],
+            [(m, m + dx) for dx in (-1, 0, 1)],
+        )
     else:
-        inputs, outputs = ([(row, round(x)) for x in np.linspace(0, size - 1, n).tolist()] for row, n in ((0, 4), (size - 1, 3)))
+        inputs, outputs = (
+            [(row, round(x)) for x in np.linspace(0, size - 1, n).tolist()]
+            for row, n in ((0, 4), (size - 1, 3))
+        )
     return lattice(kind, (size, size), inputs, outputs, shells=shells, **options)

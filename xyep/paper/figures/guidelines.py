@@ -3,10 +3,27 @@
 import numpy as np
 from matplotlib import colormaps, rcParams
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLocator, StrMethodFormatter
+from matplotlib.ticker import (
+    FixedLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+    StrMethodFormatter,
+)
 
 from .measures import SOLVED, better, count, solves
-from .style import COLORS, MARKERS, architecture, in_order, label, letters, plain, shells, subplots, success
+from .style import (
+    COLORS,
+    MARKERS,
+    architecture,
+    in_order,
+    label,
+    letters,
+    plain,
+    shells,
+    subplots,
+    success,
+)
 
 STYLES = ("-", "--", ":", "-.")
 
@@ -38,7 +55,10 @@ def made_of(tree):
     """Dataset of `density`, and numbers by network: mean error in %, couplings, wire, hidden sites."""
     ds = tree["density"].to_dataset()
     names = in_order(ds["network"].values)
-    by = {k: {n: float(ds[k].sel(network=n)) for n in names} for k in ("n_couplings", "wire_length", "hidden_sites")}
+    by = {
+        k: {n: float(ds[k].sel(network=n)) for n in names}
+        for k in ("n_couplings", "wire_length", "hidden_sites")
+    }
     return ds, {"error": {n: float(ds["test_error"].sel(network=n).mean()) for n in names}} | by
 
 
@@ -46,7 +66,10 @@ def rivals(by):
     """The local network of one channel, and the dense ones closest to it in hidden sites and in couplings."""
     local = next(n for n in by["error"] if n.startswith("lcl_1") and "shells" not in n)
     dense = [n for n in by["error"] if n.startswith("layered")]
-    return local, *(min(dense, key=lambda n: abs(by[k][n] - by[k][local])) for k in ("hidden_sites", "n_couplings"))
+    return local, *(
+        min(dense, key=lambda n: abs(by[k][n] - by[k][local]))
+        for k in ("hidden_sites", "n_couplings")
+    )
 
 
 def density(tree):
@@ -54,14 +77,40 @@ def density(tree):
     ds, by = made_of(tree)
     figure, axes = subplots(1, 2, sharey=True, height=2.9)
     fronts = []
-    for axis, size, text in zip(axes, ("n_couplings", "wire_length"), ("couplings", "total length of couplings (input spacings)")):
+    for axis, size, text in zip(
+        axes,
+        ("n_couplings", "wire_length"),
+        ("couplings", "total length of couplings (input spacings)"),
+    ):
         front = _front(by[size], by["error"])
         fronts.append(front)
-        axis.step([by[size][n] for n in front], [by["error"][n] for n in front], where="post", color="0.6", lw=0.8, zorder=0)
+        axis.step(
+            [by[size][n] for n in front],
+            [by["error"][n] for n in front],
+            where="post",
+            color="0.6",
+            lw=0.8,
+            zorder=0,
+        )
         for name, error in by["error"].items():
-            kind, spread = architecture(name), float(ds["test_error"].sel(network=name).std(ddof=1)) if ds.sizes["seed"] > 1 else 0.0
+            kind, spread = (
+                architecture(name),
+                float(ds["test_error"].sel(network=name).std(ddof=1))
+                if ds.sizes["seed"] > 1
+                else 0.0,
+            )
             shade = {} if name in front else {"mfc": "w"}
-            axis.errorbar(by[size][name], error, spread, fmt=MARKERS[kind], color=COLORS[kind], capsize=2, ms=5, **shade, label=label(name))
+            axis.errorbar(
+                by[size][name],
+                error,
+                spread,
+                fmt=MARKERS[kind],
+                color=COLORS[kind],
+                capsize=2,
+                ms=5,
+                **shade,
+                label=label(name),
+            )
         axis.set(xscale="log", yscale="log", xlabel=text)
         plain(axis.yaxis)
         axis.xaxis.set_minor_formatter(NullFormatter())
@@ -87,16 +136,32 @@ def density(tree):
 
 def _number(axes, by):
     """Channels or hidden sites beside the points of networks of one colour; all names in a legend."""
-    names = sorted(by["error"], key=lambda n: (n.startswith("conv"), n.startswith("layered"), by["n_couplings"][n]))
+    names = sorted(
+        by["error"],
+        key=lambda n: (n.startswith("conv"), n.startswith("layered"), by["n_couplings"][n]),
+    )
     handles = dict(zip(*axes[0].get_legend_handles_labels()[::-1]))
-    axes[0].figure.legend([handles[label(n)] for n in names], map(label, names), loc="outside right center", fontsize="small")
+    axes[0].figure.legend(
+        [handles[label(n)] for n in names],
+        map(label, names),
+        loc="outside right center",
+        fontsize="small",
+    )
     for axis, size in zip(axes, ("n_couplings", "wire_length")):
         for name in names:
             if "shells" not in name:
                 # clear of the front's line, which runs to the right and down
                 left = name.startswith("lcl")
-                place = {"xytext": (-6, -5) if left else (6, 0), "ha": "right" if left else "left", "va": "center"}
-                place |= {"textcoords": "offset points", "fontsize": "small", "color": COLORS[architecture(name)]}
+                place = {
+                    "xytext": (-6, -5) if left else (6, 0),
+                    "ha": "right" if left else "left",
+                    "va": "center",
+                }
+                place |= {
+                    "textcoords": "offset points",
+                    "fontsize": "small",
+                    "color": COLORS[architecture(name)],
+                }
                 axis.annotate(name.split("_")[1], (by[size][name], by["error"][name]), **place)
 
 
@@ -112,14 +177,23 @@ def _length(rates):
 def decay_lengths(tree):
     """{(network, size): (ξ, standard error)} of the untrained lattices."""
     rate = tree["reach"]["decay_rate"]
-    return {(n, int(s)): _length(rate.sel(network=n, lattice_size=s)) for n in rate["network"].values for s in rate["lattice_size"].values}
+    return {
+        (n, int(s)): _length(rate.sel(network=n, lattice_size=s))
+        for n in rate["network"].values
+        for s in rate["lattice_size"].values
+    }
 
 
 def trained_lengths(tree):
     """{(distance of the inputs, shells, "before" or "after"): (ξ, standard error)} of notebook 03."""
     rate = tree["trained_reach"]["decay_rate"]
     axes = [rate[d].values.tolist() for d in ("input_distance", "shells", "when")]
-    return {(d, s, w): _length(rate.sel(input_distance=d, shells=s, when=w)) for d in axes[0] for s in axes[1] for w in axes[2]}
+    return {
+        (d, s, w): _length(rate.sel(input_distance=d, shells=s, when=w))
+        for d in axes[0]
+        for s in axes[1]
+        for w in axes[2]
+    }
 
 
 def end_networks(tree):
@@ -133,44 +207,87 @@ def reach(tree):
     """Nudge response over distance, and its decay length over lattice size and through training."""
     ds, xi, trained = tree["reach"].to_dataset(), decay_lengths(tree), trained_lengths(tree)
     names, sizes = list(ds["network"].values), ds["lattice_size"].values.tolist()
-    distances, kinds = (tree["trained_reach"][k].values.tolist() for k in ("input_distance", "shells"))
+    distances, kinds = (
+        tree["trained_reach"][k].values.tolist() for k in ("input_distance", "shells")
+    )
     figure, axes = subplots(1, 3, height=2.7)
     for name in names:
         kind = architecture(name)
         color = {"color": COLORS[kind], "marker": MARKERS[kind]}
-        one = ds["log_response"].sel(network=name, lattice_size=sizes[-1]).mean("seed").dropna("distance")
+        one = (
+            ds["log_response"]
+            .sel(network=name, lattice_size=sizes[-1])
+            .mean("seed")
+            .dropna("distance")
+        )
         axes[0].semilogy(one["distance"], np.exp(one - one[0]), label=label(name), **color)
         values, errors = np.array([xi[name, s] for s in sizes]).T
         axes[1].errorbar(sizes, values, errors, capsize=2, **color)
     for d, style in zip(distances, STYLES):
         for s in kinds:
             values, errors = np.array([trained[d, s, w] for w in ("before", "after")]).T
-            axes[2].errorbar([0, 1], values, errors, capsize=2, color=COLORS[s], marker=MARKERS[s], ls=style)
+            axes[2].errorbar(
+                [0, 1], values, errors, capsize=2, color=COLORS[s], marker=MARKERS[s], ls=style
+            )
     axes[0].set(
         xlabel="distance from output\n(lattice constants)",
         ylabel="response / that of the output",
         title=f"untrained, {sizes[-1]}×{sizes[-1]}",
     )
-    axes[1].set(xlabel="sites along the edge", ylabel="decay length ξ\n(lattice constants)", title="untrained", xscale="log", yscale="log")
-    axes[1].xaxis.set(major_locator=FixedLocator(sizes), major_formatter=StrMethodFormatter("{x:g}"), minor_locator=NullLocator())
+    axes[1].set(
+        xlabel="sites along the edge",
+        ylabel="decay length ξ\n(lattice constants)",
+        title="untrained",
+        xscale="log",
+        yscale="log",
+    )
+    axes[1].xaxis.set(
+        major_locator=FixedLocator(sizes),
+        major_formatter=StrMethodFormatter("{x:g}"),
+        minor_locator=NullLocator(),
+    )
     trained_size = tree["trained_reach"].attrs["lattice_size"]
-    axes[2].set(ylabel="decay length ξ\n(lattice constants)", title=f"XOR, {trained_size}×{trained_size}", xlim=(-0.3, 1.3), yscale="log")
+    axes[2].set(
+        ylabel="decay length ξ\n(lattice constants)",
+        title=f"XOR, {trained_size}×{trained_size}",
+        xlim=(-0.3, 1.3),
+        yscale="log",
+    )
     axes[2].set_xticks([0, 1], ["before", "after\ntraining"])
     plain(axes[1].yaxis)
     plain(axes[2].yaxis)
     axes[0].xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    lines = [Line2D([], [], color="k", ls=style, label=f"inputs at {d}") for d, style in zip(distances, STYLES)]
+    lines = [
+        Line2D([], [], color="k", ls=style, label=f"inputs at {d}")
+        for d, style in zip(distances, STYLES)
+    ]
     axes[2].legend(handles=lines, fontsize="small", loc="best")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncol=len(names))
     letters(axes)
     few, many, skip, random = end_networks(tree)
     far = ds["log_response"].sel(lattice_size=sizes[-1]).mean("seed")
-    left = {n: float(np.exp(far.sel(network=n, distance=sizes[-1] // 2) - far.sel(network=n, distance=0))) for n in names}
-    text = "; ".join(f"{label(n)} {xi[n, sizes[-1]][0]:.2f} ± {xi[n, sizes[-1]][1]:.2f}" for n in names)
+    left = {
+        n: float(
+            np.exp(far.sel(network=n, distance=sizes[-1] // 2) - far.sel(network=n, distance=0))
+        )
+        for n in names
+    }
+    text = "; ".join(
+        f"{label(n)} {xi[n, sizes[-1]][0]:.2f} ± {xi[n, sizes[-1]][1]:.2f}" for n in names
+    )
     rms = ds["coupling_length"].sel(lattice_size=sizes[-1])
-    growth = {n: xi[n, sizes[-1]][0] / xi[n, sizes[len(sizes) // 2 - 1]][0] for n in (few, many, skip, random)}
+    growth = {
+        n: xi[n, sizes[-1]][0] / xi[n, sizes[len(sizes) // 2 - 1]][0]
+        for n in (few, many, skip, random)
+    }
     middle = sizes[len(sizes) // 2 - 1]
-    through = {d: [f"{trained[d, s, 'before'][0]:.1f} → {trained[d, s, 'after'][0]:.1f} ({s})" for s in kinds] for d in distances}
+    through = {
+        d: [
+            f"{trained[d, s, 'before'][0]:.1f} → {trained[d, s, 'after'][0]:.1f} ({s})"
+            for s in kinds
+        ]
+        for d in distances
+    }
     change = "; ".join(f"inputs at {d}: {', '.join(pairs)}" for d, pairs in through.items())
     caption = (
         f"(a) Nudge response (β → 0, exp of the mean of ln|response| over sites, patterns and {ds.sizes['seed']} seeds) of untrained "
@@ -192,7 +309,10 @@ def growth_powers(tree, name):
     """{network: power of the edge with which the median over seeds grows}."""
     values = tree["relaxation"][name].median("seed")
     edge = np.log(values["lattice_size"].values)
-    return {n: float(np.polyfit(edge, np.log(values.sel(network=n).values), 1)[0]) for n in values["network"].values}
+    return {
+        n: float(np.polyfit(edge, np.log(values.sel(network=n).values), 1)[0])
+        for n in values["network"].values
+    }
 
 
 def relaxation(tree):
@@ -203,20 +323,39 @@ def relaxation(tree):
     for axis, quantity in zip(axes, ("sweeps", "time")):
         for k, name in enumerate(names):
             kind, x = architecture(name), sizes * 1.012 ** (k - len(names) / 2)
-            low, middle, high = (ds[quantity].sel(network=name).quantile(q, "seed").values for q in (0.25, 0.5, 0.75))
-            axis.errorbar(x, middle, [middle - low, high - middle], color=COLORS[kind], marker=MARKERS[kind], capsize=2, label=label(name))
+            low, middle, high = (
+                ds[quantity].sel(network=name).quantile(q, "seed").values for q in (0.25, 0.5, 0.75)
+            )
+            axis.errorbar(
+                x,
+                middle,
+                [middle - low, high - middle],
+                color=COLORS[kind],
+                marker=MARKERS[kind],
+                capsize=2,
+                label=label(name),
+            )
         axis.set(xscale="log", yscale="log", xlabel="sites along the edge")
-        axis.xaxis.set(major_locator=FixedLocator(sizes), major_formatter=StrMethodFormatter("{x:g}"), minor_locator=NullLocator())
+        axis.xaxis.set(
+            major_locator=FixedLocator(sizes),
+            major_formatter=StrMethodFormatter("{x:g}"),
+            minor_locator=NullLocator(),
+        )
         plain(axis.yaxis)
     axes[0].set_ylabel("sweeps (fast)")
     axes[1].set_ylabel("time of the gradient flow (1/coupling)")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
     letters(axes)
     powers = {q: growth_powers(tree, q) for q in ("sweeps", "time")}
-    text = {q: "; ".join(f"{label(n)} {p:.2f}" for n, p in found.items()) for q, found in powers.items()}
+    text = {
+        q: "; ".join(f"{label(n)} {p:.2f}" for n, p in found.items()) for q, found in powers.items()
+    }
     big = {q: ds[q].sel(lattice_size=sizes[-1]).median("seed") for q in powers}
     ends = end_networks(tree)[:2]
-    pairs = {q: " and ".join(f"{float(big[q].sel(network=n)):.0f} with {label(n)}" for n in ends) for q in big}
+    pairs = {
+        q: " and ".join(f"{float(big[q].sel(network=n)):.0f} with {label(n)}" for n in ends)
+        for q in big
+    }
     caption = (
         f"(a) Sweeps of the fast relaxation and (b) time of the gradient flow from a random state until no torque is above "
         f"{ds.attrs['tolerance']:g}, untrained lattices, medians and quartiles of {ds.sizes['seed']} seeds. Medians at "
@@ -253,10 +392,26 @@ def initial_states(tree):
         for axis, places in zip(axes, (x, cost.sel(shells=kind).values)):
             axis.plot(places, [r.mean() for r in runs], color=COLORS[kind], lw=0.8, zorder=0)
             for place, run in zip(places, runs):
-                success(axis, place, run, color=COLORS[kind], fmt=MARKERS[kind], label=shells(kind) if run is runs[0] else None)
+                success(
+                    axis,
+                    place,
+                    run,
+                    color=COLORS[kind],
+                    fmt=MARKERS[kind],
+                    label=shells(kind) if run is runs[0] else None,
+                )
         found[kind] = [count(r) for r in runs]
-    axes[0].set(xscale="log", xlabel="initial states M", ylabel="probability of solving XOR", ylim=(-0.03, 1.05))
-    axes[0].xaxis.set(major_locator=FixedLocator(numbers), major_formatter=StrMethodFormatter("{x:g}"), minor_locator=NullLocator())
+    axes[0].set(
+        xscale="log",
+        xlabel="initial states M",
+        ylabel="probability of solving XOR",
+        ylim=(-0.03, 1.05),
+    )
+    axes[0].xaxis.set(
+        major_locator=FixedLocator(numbers),
+        major_formatter=StrMethodFormatter("{x:g}"),
+        minor_locator=NullLocator(),
+    )
     axes[1].set(xscale="log", xlabel="sweeps an epoch")
     plain(axes[1].xaxis)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
@@ -264,8 +419,16 @@ def initial_states(tree):
     text = "; ".join(f"{shells(k)} {', '.join(counts)}" for k, counts in found.items())
     runs, enough = enough_states(ds)
     pooled = ", ".join(count(r) for r in runs.values())
-    verdict = either(better(runs[enough], runs[int(numbers[0])]), "is significantly better", "is not significantly better")
-    compared = f", and {verdict} than M = {numbers[0]} (Fisher's exact test at 0.05)" if enough != numbers[0] else ""
+    verdict = either(
+        better(runs[enough], runs[int(numbers[0])]),
+        "is significantly better",
+        "is not significantly better",
+    )
+    compared = (
+        f", and {verdict} than M = {numbers[0]} (Fisher's exact test at 0.05)"
+        if enough != numbers[0]
+        else ""
+    )
     lattice = label(ds.attrs["network"]).partition(",")[0]
     many = float((cost.isel(initial_states=-1) / cost.isel(initial_states=0)).mean())
     caption = (
@@ -289,7 +452,12 @@ ESTIMATOR = {"centered": "centred", "one_sided": "one-sided"}
 
 def pooled_runs(tree, estimator, beta):
     """(precision, seed) whether a run at this β solves XOR, precisions of both kinds one after the other."""
-    return np.concatenate([tree[node]["test_solved"].sel(estimator=estimator, beta=beta).values >= SOLVED for node in PRECISION])
+    return np.concatenate(
+        [
+            tree[node]["test_solved"].sel(estimator=estimator, beta=beta).values >= SOLVED
+            for node in PRECISION
+        ]
+    )
 
 
 def best_beta(tree, estimator):
@@ -315,12 +483,17 @@ def precision(tree):
             for k, value in enumerate(values):
                 color = colormaps[rcParams["image.cmap"]](0.1 + 0.7 * k / max(len(values) - 1, 1))
                 x = ds["beta"].values * 1.06 ** (k - (len(values) - 1) / 2)
-                runs = [solves(ds, estimator=estimator, beta=b, **{dim: value}) for b in ds["beta"].values]
+                runs = [
+                    solves(ds, estimator=estimator, beta=b, **{dim: value})
+                    for b in ds["beta"].values
+                ]
                 axis.plot(x, [r.mean() for r in runs], STYLES[k % 4], color=color, lw=0.8, zorder=0)
                 for place, run in zip(x, runs):
                     text = f"{value:g} {'rad' if unit == 'rad' else ''}" if run is runs[0] else None
                     success(axis, place, run, color=color, fmt="oDv"[k % 3], label=text)
-                ranges[node, estimator, value] = _good_betas(ds, estimator=estimator, **{dim: value})
+                ranges[node, estimator, value] = _good_betas(
+                    ds, estimator=estimator, **{dim: value}
+                )
             axis.set(title=f"{title}, {ESTIMATOR[estimator]}", xscale="log", ylim=(-0.03, 1.05))
         line[0].set_ylabel("probability of solving XOR")
         line[1].legend(
@@ -334,7 +507,8 @@ def precision(tree):
     letters(axes)
     first = tree["stopped_early"].to_dataset()
     text = "; ".join(
-        f"{title}, {ESTIMATOR[e]}: " + ", ".join(f"{ranges[node, e, v]} ({v:g})" for v in tree[node][dim].values)
+        f"{title}, {ESTIMATOR[e]}: "
+        + ", ".join(f"{ranges[node, e, v]} ({v:g})" for v in tree[node][dim].values)
         for node, (dim, title, _) in PRECISION.items()
         for e in ESTIMATOR
     )
@@ -358,10 +532,13 @@ def _verdict(tree):
     ds, best = tree["stopped_early"].to_dataset(), best_beta(tree, "centered")
     low, high = ds["beta"].values[[0, -1]]
     fine, rough = (
-        {b: solves(ds, estimator="centered", tolerance=t, beta=b) for b in (low, best, high)} for t in np.sort(ds["tolerance"])[[0, -1]]
+        {b: solves(ds, estimator="centered", tolerance=t, beta=b) for b in (low, best, high)}
+        for t in np.sort(ds["tolerance"])[[0, -1]]
     )
     small = either(
-        better(fine[best], fine[low]), "fails even with the precise relaxation", "is not significantly worse with the precise relaxation"
+        better(fine[best], fine[low]),
+        "fails even with the precise relaxation",
+        "is not significantly worse with the precise relaxation",
     )
     return (
         f"With the centred estimator the smallest β {small} ({count(fine[low])} against {count(fine[best])} at the best; rough "

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import yaml
 
-from .checks import check_choice
+from ..checks import check_choice
+from ..paths import PACKAGE, figures, project, results
 from .figures import FIGURES, SUFFIXES
-from .paths import PACKAGE, figures, project, results
 
 PROFILES = ("smoke", "quick", "paper")
 
@@ -36,10 +36,16 @@ def check_parameters(notebook, parameters):
 
     cells = jupytext.read(project() / "notebooks" / f"{notebook}.py").cells
     cell = next(c for c in cells if "parameters" in c.metadata.get("tags", []))
-    known = [line.split("=")[0].strip() for line in cell.source.splitlines() if "=" in line and line[0] not in "# "]
+    known = [
+        line.split("=")[0].strip()
+        for line in cell.source.splitlines()
+        if "=" in line and line[0] not in "# "
+    ]
     for name in parameters:
         if name not in known:
-            raise ValueError(f"parameters: {notebook} has no parameter {name!r}; it has {', '.join(known)}")
+            raise ValueError(
+                f"parameters: {notebook} has no parameter {name!r}; it has {', '.join(known)}"
+            )
 
 
 def executed(notebook, profile):
@@ -56,7 +62,10 @@ def stamp(notebook, profile, parameters):
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
     stores = [results(profile, name) for name in names() if name <= notebook]
     files = [path for store in stores for path in sorted(store.rglob("*")) if path.is_file()]
-    for root, paths in ((project(), [project() / "notebooks" / f"{notebook}.py", *files]), (PACKAGE, sorted(PACKAGE.rglob("*.py")))):
+    for root, paths in (
+        (project(), [project() / "notebooks" / f"{notebook}.py", *files]),
+        (PACKAGE, sorted(PACKAGE.rglob("*.py"))),
+    ):
         for path in paths:
             digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
@@ -67,10 +76,14 @@ def up_to_date(notebook, profile, parameters):
     import nbformat
 
     path = executed(notebook, profile)
-    drawn = (figures(profile) / f"{name}.{suffix}" for name in FIGURES[notebook] for suffix in SUFFIXES)
+    drawn = (
+        figures(profile) / f"{name}.{suffix}" for name in FIGURES[notebook] for suffix in SUFFIXES
+    )
     if not path.is_file() or not all(figure.is_file() for figure in drawn):
         return False
-    return nbformat.read(path, as_version=4).metadata.get("xyep") == stamp(notebook, profile, parameters)
+    return nbformat.read(path, as_version=4).metadata.get("xyep") == stamp(
+        notebook, profile, parameters
+    )
 
 
 def run(notebook, profile="quick", *, workers=None, scheduler=None, parameters=None, echo=print):
@@ -92,7 +105,11 @@ def run(notebook, profile="quick", *, workers=None, scheduler=None, parameters=N
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     document = jupytext.read(root / "notebooks" / f"{notebook}.py")
-    document.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    document.metadata["kernelspec"] = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
     for number, cell in enumerate(document.cells):
         cell["id"] = f"cell-{number}"  # random ones would differ from run to run
     started = time.monotonic()
@@ -100,12 +117,22 @@ def run(notebook, profile="quick", *, workers=None, scheduler=None, parameters=N
         source, done = Path(scratch, "source.ipynb"), Path(scratch, "done.ipynb")
         nbformat.write(document, source)
         with _watch(Path(scratch, "progress"), echo) as progress:
-            environment = {"XYEP_PROJECT_DIR": str(root), "XYEP_PROGRESS_FILE": str(progress), "MPLBACKEND": "agg"}
+            environment = {
+                "XYEP_PROJECT_DIR": str(root),
+                "XYEP_PROGRESS_FILE": str(progress),
+                "MPLBACKEND": "agg",
+            }
             before = {key: os.environ.get(key) for key in environment}
             os.environ.update(environment)
             try:
-                quiet = {"progress_bar": False, "log_output": False, "extra_arguments": ["--IPKernelApp.log_level=40"]}
-                papermill.execute_notebook(source, done, parameters=given, kernel_name="python3", cwd=str(root), **quiet)
+                quiet = {
+                    "progress_bar": False,
+                    "log_output": False,
+                    "extra_arguments": ["--IPKernelApp.log_level=40"],
+                }
+                papermill.execute_notebook(
+                    source, done, parameters=given, kernel_name="python3", cwd=str(root), **quiet
+                )
             finally:
                 for key, value in before.items():
                     os.environ.pop(key) if value is None else os.environ.update({key: value})

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from ..checks import check_choice
-from ..paths import figures as folder
+from ...checks import check_choice
+from ...paths import figures as folder
 from .equilibrium import EQUILIBRIUM
 from .guidelines import GUIDELINES
 from .iris import IRIS
@@ -39,13 +39,21 @@ def draw(notebook, tree, target, only=None, rc=None):
     """
     for key in rc or {}:
         if key not in mpl.rcParams:
-            raise ValueError(f"rc: matplotlib has no setting {key!r}; they are listed in matplotlib.rcParams")
+            raise ValueError(
+                f"rc: matplotlib has no setting {key!r}; they are listed in matplotlib.rcParams"
+            )
         try:
             mpl.RcParams({key: rc[key]})
         except ValueError as error:
-            raise ValueError(f"rc: {key} cannot be {rc[key]!r} ({str(error).partition(';')[0][:100]})") from error
+            raise ValueError(
+                f"rc: {key} cannot be {rc[key]!r} ({str(error).partition(';')[0][:100]})"
+            ) from error
     paths = []
-    for name in FIGURES[notebook] if only is None else [check_choice("only", only, tuple(FIGURES[notebook]))]:
+    for name in (
+        FIGURES[notebook]
+        if only is None
+        else [check_choice("only", only, tuple(FIGURES[notebook]))]
+    ):
         with mpl.rc_context(RC | (rc or {})):
             paths.append(save(*FIGURES[notebook][name](tree), Path(target) / name))
     return paths

@@ -9,7 +9,9 @@ import xyep  # noqa: F401  importing it is what is tested
 
 
 @pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
-def test_processes_that_compile_at_once_do_not_take_each_others_kernels(tmp_path, monkeypatch, order):
+def test_processes_that_compile_at_once_do_not_take_each_others_kernels(
+    tmp_path, monkeypatch, order
+):
     """Both read the index before either has written it, as two workers do that begin together."""
     first, second = (IndexDataCacheFile(str(tmp_path), "kernel", "source") for _ in range(2))
     for cache in (first, second):

@@ -6,13 +6,13 @@ from itertools import product
 import numpy as np
 import xarray as xr
 
-from ..architectures import layered, stacked_lattices
-from ..cost import CrossEntropy
-from ..ensembles import Case, train_ensemble
-from ..network import Network
-from ..optimizers import Adam
-from ..relaxation import Fast
-from ..training import make_training
+from ...cost import CrossEntropy
+from ...ensembles import Case, train_ensemble
+from ...lattices import layered, stacked_lattices
+from ...network import Network
+from ...optimizers import Adam
+from ...relaxation import GaussSeidel
+from ...training import make_training
 
 #: How images are trained, but for what `tune_images` chooses for each network: few sweeps from an aligned start, as what is left of the
 #: free relaxation mostly cancels between nudging with β and −β.
@@ -25,8 +25,8 @@ IMAGES = {
     "optimizer": Adam(0.005),
     "schedule": "cosine",
     "coupling_decay": 0.2,
-    "solver": Fast(tol=1e-6, dtype="float32", max_sweeps=10, over_relaxation=0.5),
-    "nudged_solver": Fast(tol=1e-6, dtype="float32", max_sweeps=5, over_relaxation=0.5),
+    "solver": GaussSeidel(tol=1e-6, dtype="float32", max_sweeps=10, over_relaxation=0.5),
+    "nudged_solver": GaussSeidel(tol=1e-6, dtype="float32", max_sweeps=5, over_relaxation=0.5),
     "probe_samples": 20,
     "responses": ("nudge_response", "pattern_response"),
     "response_beta": 0.0,
@@ -40,12 +40,19 @@ def image_networks(shape, window, channels, shared_channels, intra_shells, dense
     `dense` lists hidden layer sizes; two are always there: as many hidden sites as one channel has, and as many couplings.
     """
     networks = {f"lcl_{c}": stacked_lattices(shape, window, channels=c) for c in channels}
-    networks |= {f"conv_{c}": stacked_lattices(shape, window, channels=c, shared=True) for c in shared_channels}
-    networks |= {f"lcl_1_shells{s}": stacked_lattices(shape, window, intra_shells=s) for s in intra_shells}
+    networks |= {
+        f"conv_{c}": stacked_lattices(shape, window, channels=c, shared=True)
+        for c in shared_channels
+    }
+    networks |= {
+        f"lcl_1_shells{s}": stacked_lattices(shape, window, intra_shells=s) for s in intra_shells
+    }
     one = stacked_lattices(shape, window)
     inputs, outputs = one.n_inputs, one.n_outputs
     sizes = {one.n_free - outputs, round(one.n_couplings / (inputs + outputs)), *dense}
-    return networks | {f"layered_{n}": _spread_out(layered([inputs, n, outputs]), one) for n in sorted(sizes)}
+    return networks | {
+        f"layered_{n}": _spread_out(layered([inputs, n, outputs]), one) for n in sorted(sizes)
+    }
 
 
 def _spread_out(dense, stack):
@@ -53,7 +60,9 @@ def _spread_out(dense, stack):
     hidden = dense.n_free - dense.n_outputs
     low, high = (edge(stack.positions[: stack.n_inputs, :2], axis=0) for edge in (np.min, np.max))
     side = int(np.ceil(np.sqrt(hidden)))
-    cell = np.stack(np.indices((side, side))[::-1], -1).reshape(-1, 2)[np.arange(hidden) * side**2 // hidden]
+    cell = np.stack(np.indices((side, side))[::-1], -1).reshape(-1, 2)[
+        np.arange(hidden) * side**2 // hidden
+    ]
     positions = np.concatenate(
         [
             stack.positions[: stack.n_inputs],
@@ -62,12 +71,23 @@ def _spread_out(dense, stack):
         ]
     )
     scales = {"coupling_scale": dense.coupling_scale, "bias_scale": dense.bias_scale}
-    return Network(dense.edges, dense.inputs, dense.outputs, positions=positions, layer=dense.layer, name=dense.name, **scales)
+    return Network(
+        dense.edges,
+        dense.inputs,
+        dense.outputs,
+        positions=positions,
+        layer=dense.layer,
+        name=dense.name,
+        **scales,
+    )
 
 
 def tuned_as(networks):
     """Of each of `image_networks` the one whose settings it takes: that of one channel, or the one of fewest channels, of its kind."""
-    kind = {name: re.sub(r"_\d+$", "", name) if name.startswith(("lcl", "conv")) else name for name in networks}
+    kind = {
+        name: re.sub(r"_\d+$", "", name) if name.startswith(("lcl", "conv")) else name
+        for name in networks
+    }
     first = {}
     for name in networks:
         first.setdefault(kind[name], name)
@@ -84,13 +104,25 @@ def tune_images(networks, task, grid, epochs, *, batch_size=IMAGES["batch_size"]
     for name, net in networks.items():
         for k, values in enumerate(product(*axes)):
             fixed = {"batch_size": batch_size, "final_states": 0, "record_every": epochs}
-            training = make_training(epochs=epochs, **IMAGES | image_options(dict(zip(grid, values))) | fixed)
+            training = make_training(
+                epochs=epochs, **IMAGES | image_options(dict(zip(grid, values))) | fixed
+            )
             cases[f"{name}__{k}"] = Case(net, task, training, (0,))
     tree = train_ensemble(cases, title="tuning", **keywords)
-    right = [[float(tree[f"{name}__{k}"]["validation_accuracy"][0, -1]) for k in range(len(cases) // len(networks))] for name in networks]
+    right = [
+        [
+            float(tree[f"{name}__{k}"]["validation_accuracy"][0, -1])
+            for k in range(len(cases) // len(networks))
+        ]
+        for name in networks
+    ]
     shape = (len(networks), *map(len, axes))
     attrs = {"epochs": epochs, "task": task.name, "data_sha256": task.digest}
-    return xr.Dataset({"validation_accuracy": (("network", *grid), np.reshape(right, shape))}, {"network": list(networks), **grid}, attrs)
+    return xr.Dataset(
+        {"validation_accuracy": (("network", *grid), np.reshape(right, shape))},
+        {"network": list(networks), **grid},
+        attrs,
+    )
 
 
 def image_options(options):
@@ -112,12 +144,35 @@ def chosen(tuning):
     return found
 
 
-def image_ensembles(networks, task, epochs, seeds, options, mapped=(), snapshots=(), *, batch_size=IMAGES["batch_size"], **keywords):
+def image_ensembles(
+    networks,
+    task,
+    epochs,
+    seeds,
+    options,
+    mapped=(),
+    snapshots=(),
+    *,
+    batch_size=IMAGES["batch_size"],
+    **keywords,
+):
     """One node a network, trained with its `options` (see `chosen`); those in `mapped` keep couplings and responses at `snapshots`."""
     cases = {}
     for name, net in networks.items():
         shots = tuple(snapshots) if name in mapped else ()
-        training = make_training(epochs=epochs, **IMAGES | image_options(options[name]) | {"snapshots": shots, "batch_size": batch_size})
-        attrs = {"n_parameters": net.n_parameters, "hidden_sites": net.n_free - net.n_outputs, "wire_length": float(net.lengths.sum())}
+        training = make_training(
+            epochs=epochs,
+            **IMAGES
+            | image_options(options[name])
+            | {"snapshots": shots, "batch_size": batch_size},
+        )
+        attrs = {
+            "n_parameters": net.n_parameters,
+            "hidden_sites": net.n_free - net.n_outputs,
+            "wire_length": float(net.lengths.sum()),
+        }
         cases[name] = Case(net, task, training, tuple(range(seeds)), attrs | options[name])
-    return {name: node.to_dataset() for name, node in train_ensemble(cases, title="images", **keywords).items()}
+    return {
+        name: node.to_dataset()
+        for name, node in train_ensemble(cases, title="images", **keywords).items()
+    }

@@ -1,0 +1,1 @@
+"""The paper: studies, findings, figures and the reports that word them."""
