@@ -1,5 +1,7 @@
-# Each target sets up the virtual environment .venv when there is none, or when pyproject.toml or constraints.txt changed.
-#   make PYTHON=python3.13     choose the interpreter          make paper WORKERS=4     choose the number of workers
+# Each target sets up the virtual environment .venv when there is none, or when pyproject.toml or constraints.txt
+# changed.
+#   make PYTHON=python3.13     choose the interpreter
+#   make paper WORKERS=4       choose the number of workers
 PYTHON ?= python3
 WORKERS ?=
 
@@ -23,12 +25,12 @@ paper: $(INSTALLED)  ## the full ensembles
 figures: $(INSTALLED)  ## redraw from stored results, without training
 	$(BIN)/xyep figures
 
-# numba's cache misses edits in imported modules, so the tests start without one.
-test: $(INSTALLED)
+test: $(INSTALLED)  ## style, imports, types, committed figures, then the tests and the examples in docstrings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
-	find xyep -name '*.nb[ic]' -delete
+	$(BIN)/mypy
+	$(BIN)/xyep figures --check
 	$(BIN)/python -m pytest
 
 bench: $(INSTALLED_BENCH)
@@ -46,6 +48,6 @@ $(INSTALLED_BENCH): $(INSTALLED)
 	@touch $@
 
 clean:  ## everything that make makes; paper results and figures stay
-	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 	rm -rf results/quick results/smoke figures/quick figures/smoke
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
