@@ -1,46 +1,70 @@
 """One visual language: sizes, colours and file formats of all figures."""
 
-import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+import xarray as xr
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from .measures import count, wilson
+from ..findings.statistics import count, wilson
+
+
+class Figure(NamedTuple):
+    """A figure of a notebook: ``finding(tree)``, ``draw(tree, finding)``, ``caption(finding)``."""
+
+    draw: Callable[[xr.DataTree, Any], Canvas]
+    finding: Callable[[xr.DataTree], Any]
+    caption: Callable[[Any], str]
+
+
+class Look(NamedTuple):
+    """How one kind of network, or one method, is drawn everywhere; each field tells it apart."""
+
+    color: str
+    marker: str
+    line: Any
+    label: str
+
+    @property
+    def points(self) -> dict[str, Any]:
+        """Keywords of `plot` and `errorbar` for points alone."""
+        return {"color": self.color, "marker": self.marker, "ls": ""}
+
+    @property
+    def lines(self) -> dict[str, Any]:
+        """Keywords of `plot` and `errorbar` for points joined by a line."""
+        return {"color": self.color, "marker": self.marker, "ls": self.line}
+
 
 #: Widths of a journal's single and double column, in inches.
 COLUMN, PAGE = 3.4, 7.0
-
-#: Colour-blind safe (Okabe–Ito), one colour an architecture throughout the paper.
-COLORS = {
-    "all_to_all": "#000000",
-    "layered": "#999999",
-    1: "#D55E00",
-    2: "#E69F00",
-    3: "#009E73",
-    4: "#0072B2",
-    "lcl": "#CC79A7",
-    "conv": "#56B4E9",
-    "skip": "#882255",
-    "random": "#332288",
-    "fast": "#0072B2",
-    "gradient_flow": "#D55E00",
-}
-MARKERS = {
-    "all_to_all": "s",
-    "layered": "^",
-    "lcl": "h",
-    "conv": "X",
-    "skip": "<",
-    "random": ">",
-    1: "o",
-    2: "v",
-    3: "D",
-    4: "P",
-}
 #: Map of signed couplings; magnitudes have matplotlib's ``image.cmap``.
 DIVERGING = "RdBu_r"
+
+#: Shells: colour-blind safe (Okabe–Ito); further ones darken.
+_SHELLS = {1: "#D55E00", 2: "#E69F00", 3: "#009E73", 4: "#0072B2"}
+_SHELL_MARKERS = "ovDP*pdH"
+_LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (3, 3)), (0, (1, 3)), (0, (7, 2)))
+_PLAIN = {
+    "all_to_all": ("#000000", "s", "-"),
+    "layered": ("#999999", "^", "--"),
+    "graph": ("#7F5F3F", "x", "-"),
+}
+_SKIPS = {"regular": ("#882255", "<", (0, (5, 1))), "random": ("#332288", ">", (0, (1, 1)))}
+
+#: Methods that relax: colours that no network has.
+METHODS = {
+    "fast": Look("#8C510A", "d", "-", "over-relaxed sweeps"),
+    "gradient_flow": Look("#35978F", "p", "--", "gradient flow"),
+}
 
 #: Settings of all figures; those given to `draw` go before them.
 RC = {
@@ -63,99 +87,131 @@ RC = {
 }
 
 
-def subplots(*shape, width=PAGE, height=2.4, **keywords):
+def subplots(*shape: int, width: float = PAGE, height: float = 2.4, **keywords: Any) -> tuple:
     return plt.subplots(*shape, figsize=(width, height), **keywords)
 
 
-def architecture(name):
-    """Colour key of a network: "all_to_all", "layered", "lcl", "conv", "skip", "random", or the number of shells within a lattice."""
-    name = name.removeprefix("digits_")
-    for kind in ("all_to_all", "layered", "lcl", "conv", "skip", "random"):
-        if name.startswith(kind) and "shells" not in name:
-            return kind
-    return int(name.rpartition("shells")[2][0])
+def traits_of(ds: xr.Dataset, network: Any) -> dict[str, Any]:
+    """Traits of one network of a Dataset over ``network``: its coordinates that have a value."""
+    one = ds.sel(network=network)
+    traits = {str(k): v.item() for k, v in one.coords.items() if v.ndim == 0 and k != "network"}
+    return {k: v for k, v in traits.items() if v == v and v != ""}  # NaN does not equal itself
 
 
-def label(name):
-    """A network's name for people: ``near_square_7x7_shells4`` → "7×7, 4 shells"."""
-    kind, name = architecture(name), name.removeprefix("digits_")
-    if kind == "all_to_all":
-        return f"all-to-all, {name.split('_')[3]} sites"
-    if kind == "layered":
-        return f"layered {name.split('_')[1]}"
-    if name.startswith(("lcl", "conv")):
-        channels = int(name.split("_")[1])
-        text = f"{'local' if name.startswith('lcl') else 'shared'}, {channels} channel{'s' * (channels > 1)}"
-        return text + {0: "", 1: ", SQ", 4: ", 4NSQ"}.get(
-            kind if isinstance(kind, int) else 0, f", {kind} shells"
-        )
-    if kind == "skip":
-        return f"1 shell, skips of {name.removeprefix('skip')}"
-    if kind == "random":
-        return "1 shell, random skips"
-    size, skips = lattice_size(name), name.partition("_skips")[2]
-    return f"{size}×{size}, " * bool(size) + shells(kind) + f", {skips} skips" * bool(skips)
+def shells(n: int) -> str:
+    return f"{n:.0f} shell{'s' * (n != 1)}"
 
 
-def shells(n):
-    return f"{n} shell{'s' * (n > 1)}"
+def _counted(n: float, word: str) -> str:
+    return f"{n:.0f} {word}{'s' * (n != 1)}"
 
 
-def lattice_size(name):
-    """Sites along the edge of a named square lattice, 0 for other networks."""
-    found = re.search(r"_(\d+)x\d+_", name)
-    return int(found[1]) if found else 0
+def shell_color(n: int) -> str:
+    """Colour of couplings out to the n-th shell.
+
+    >>> shell_color(1), len({shell_color(n) for n in range(1, 13)})
+    ('#D55E00', 12)
+    """
+    n = int(n)
+    return _SHELLS[n] if n in _SHELLS else to_hex(colormaps["magma"](0.9 / (n - 3)))
 
 
-def in_order(names):
-    """Names of networks sorted by placement, size and shells, dense ones first; Zarr lists them in any order."""
-    place = {"near": 1, "beside": 1, "far": 2, "edges": 2}
-    number = re.compile(r"\d+")
-    return sorted(
-        names,
-        key=lambda n: (place.get(n.partition("_")[0], 0), [int(x) for x in number.findall(n)], n),
-    )
+def look(traits: Mapping[str, Any], full: bool = True) -> Look:
+    """Colour, marker, line and label of a network with these traits.
+
+    Lattices have the colour of their shells, or of their skips; stacks a colour for each number of
+    channels. A label that is not `full` leaves the size out.
+
+    >>> look({"family": "lattice", "kind": "square", "size": 7, "shells": 4}).label
+    '7×7, 4 shells'
+    >>> look({"family": "stack", "channels": 4, "shared": False, "intra_shells": 1}).label
+    'local, 4 channels, SQ'
+    """
+    family = traits["family"]
+    if family == "lattice":
+        return _lattice(traits, full)
+    if family == "stack":
+        return _stack(traits)
+    texts = {
+        "all_to_all": f"all-to-all, {_counted(traits.get('size', 0), 'site')}",
+        "layered": f"layered {traits.get('sizes', '')}",
+        "graph": f"graph, {_counted(traits.get('n_sites', 0), 'site')}",
+    }
+    return Look(*_PLAIN[family], texts[family] if full else texts[family].split(",")[0])
 
 
-def letters(axes, x=-0.02, y=1.03):
+def _lattice(traits: Mapping[str, Any], full: bool) -> Look:
+    n = int(traits["shells"])
+    color, marker = shell_color(n), _SHELL_MARKERS[(n - 1) % len(_SHELL_MARKERS)]
+    line, text = _LINES[(n - 1) % len(_LINES)], shells(n)
+    if traits.get("skip_range"):
+        color, marker, line = _SKIPS["regular"]
+        text += f", skips of {traits['skip_range']:.0f}"
+    elif traits.get("skips"):
+        color, marker, line = _SKIPS["random"]
+        text += f", {traits['skips']:.0f} random skips"
+    if full:
+        size = traits.get("size")
+        shape = f"{size:.0f}×{size:.0f}" if size else str(traits.get("shape", "")).replace("x", "×")
+        kind = traits.get("kind", "square")
+        text = " ".join(filter(None, (kind * (kind != "square"), shape))) + f", {text}"
+    return Look(color, marker, line, text)
+
+
+def _stack(traits: Mapping[str, Any]) -> Look:
+    channels, shared = int(traits["channels"]), bool(traits["shared"])
+    intra = int(traits.get("intra_shells") or 0)
+    step = int(np.log2(channels))
+    color = "#56B4E9" if shared else to_hex(colormaps["RdPu"](min(0.45 + 0.17 * step, 1.0)))
+    if intra:
+        color = shell_color(intra)
+    text = f"{'shared' if shared else 'local'}, {_counted(channels, 'channel')}"
+    text += {0: "", 1: ", SQ", 4: ", 4NSQ"}.get(intra, f", {shells(intra)} within")
+    return Look(color, "X" if shared else "h", _LINES[(step + intra) % len(_LINES)], text)
+
+
+def letters(axes: Iterable[Axes], x: float = -0.02, y: float = 1.03) -> None:
+    """Panel letters at the upper left."""
+    style = {"fontweight": "bold", "fontsize": "large", "ha": "right", "va": "bottom"}
     for letter, axis in zip("abcdefghijkl", np.ravel(axes)):
-        axis.text(
-            x,
-            y,
-            letter,
-            transform=axis.transAxes,
-            fontweight="bold",
-            fontsize="large",
-            ha="right",
-            va="bottom",
-        )
+        axis.text(x, y, letter, transform=axis.transAxes, **style)
 
 
-def plain(axis):
+def plain(axis: Any) -> None:
     """Numbers 1, 2, 3, 5, 10, … on a logarithmic axis."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, position: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
 
-def success(axis, x, runs, **keywords):
-    """A point with its 95 % Wilson interval for the share of runs that solved the task; returns text "k/n"."""
+def band(axis: Axes, x: Any, quartiles: tuple, style: Look, **keywords: Any) -> None:
+    """A median as a line, with its quartiles as a band."""
+    low, middle, high = quartiles
+    axis.fill_between(x, low, high, color=style.color, alpha=0.15, lw=0)
+    axis.plot(x, middle, **{"color": style.color, "ls": style.line} | keywords)
+
+
+def bars(axis: Axes, x: Any, quartiles: tuple, style: Look, **keywords: Any) -> None:
+    """A median as a point, with its quartiles as bars."""
+    low, middle, high = (np.asarray(q, float) for q in quartiles)
+    ends = np.reshape([middle - low, high - middle], (2, -1))
+    axis.errorbar(x, middle, ends, **style.points | {"capsize": 2} | keywords)
+
+
+def success(axis: Axes, x: float, runs: Any, **keywords: Any) -> str:
+    """A share of runs as a point with its 95 % Wilson interval; returns its text "k/n"."""
     k, n = int(np.sum(runs)), np.size(runs)
     low, high = wilson(k, n)
-    axis.errorbar(
-        x, k / n, [[k / n - low], [high - k / n]], **{"fmt": "o", "capsize": 2, **keywords}
-    )
+    keywords = {"fmt": "o", "capsize": 2} | keywords
+    if "marker" in keywords:
+        keywords.pop("fmt")
+    axis.errorbar(x, k / n, [[k / n - low], [high - k / n]], **keywords)
     return count(runs)
 
 
-def heatmap(axis, table, **keywords):
-    keywords = {
-        "cmap": plt.rcParams["image.cmap"],
-        "linewidths": 0.5,
-        "annot_kws": {"fontsize": "small"},
-        **keywords,
-    }
-    sns.heatmap(table, ax=axis, **keywords)
+def heatmap(axis: Axes, table: Any, **keywords: Any) -> None:
+    look = {"cmap": plt.rcParams["image.cmap"], "linewidths": 0.5}
+    sns.heatmap(table, ax=axis, **look | {"annot_kws": {"fontsize": "small"}} | keywords)
     axis.tick_params(length=0)
 
 
@@ -163,8 +219,8 @@ def heatmap(axis, table, **keywords):
 SUFFIXES = ("pdf", "svg", "png", "md")
 
 
-def save(figure, caption, stem):
-    """Write ``stem``.pdf, .svg and .png (300 dpi) with equal bytes for equal figures, and the caption as ``stem``.md."""
+def save(figure: Canvas, caption: str, stem: Path) -> Path:
+    """Write ``stem``.pdf, .svg, .png (300 dpi), equal bytes for equal figures; caption as .md."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None})
     figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None})

@@ -1,0 +1,180 @@
+"""Statistics of findings: intervals, tests, and how they are written."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike
+from scipy import stats
+
+#: A run solves XOR if all patterns are right at once from this share of fresh initial states.
+SOLVED = 0.95
+#: Level at which a difference counts.
+LEVEL = 0.05
+
+Values = TypeVar("Values", np.ndarray, xr.DataArray)
+
+
+def solves(test_solved: Values) -> Values:
+    """Whether each run solves the task, from its share of solved initial states; NaN does not."""
+    return test_solved >= SOLVED
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """95 % Wilson interval of a probability.
+
+    >>> [round(end, 4) for end in wilson(15, 148)]
+    [0.0624, 0.1605]
+    """
+    interval = stats.binomtest(int(successes), int(n)).proportion_ci(0.95, "wilson")
+    share = successes / n  # which the ends meet at 0 and n, but for rounding
+    return min(float(interval.low), share), max(float(interval.high), share)
+
+
+def count(runs: ArrayLike) -> str:
+    """Of booleans: "k/n".
+
+    >>> count([True, False, True])
+    '2/3'
+    """
+    return f"{int(np.sum(runs))}/{np.size(runs)}"
+
+
+def count_interval(runs: ArrayLike) -> str:
+    """The same with its 95 % Wilson interval in per cent.
+
+    >>> count_interval([True, True, False, False])
+    '2/4 (15–85 %)'
+    """
+    low, high = wilson(int(np.sum(runs)), np.size(runs))
+    return f"{count(runs)} ({100 * low:.0f}–{100 * high:.0f} %)"
+
+
+def fisher_p(a: ArrayLike, b: ArrayLike) -> float:
+    """p of Fisher's exact test that two arrays of booleans have the same share.
+
+    >>> round(fisher_p([True] * 8 + [False], [True] * 2 + [False] * 7), 3)
+    0.015
+    """
+    table = [[np.sum(x), np.size(x) - np.sum(x)] for x in (a, b)]
+    return float(stats.fisher_exact(table).pvalue)
+
+
+def better(a: ArrayLike, b: ArrayLike, p: float | None = None) -> bool:
+    """Whether the share of `a` is above that of `b`; `p` is corrected, or Fisher's by default."""
+    return bool(np.mean(a) > np.mean(b)) and (fisher_p(a, b) if p is None else p) < LEVEL
+
+
+def holm(p: ArrayLike) -> np.ndarray:
+    """p-values of several questions, corrected by Holm's method; in the order given.
+
+    >>> holm([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    p = np.asarray(p, float)
+    order = np.argsort(p, kind="stable")
+    raised = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(raised, 1.0)
+    return corrected
+
+
+class Difference(NamedTuple):
+    """Mean difference, the ends of its 95 % interval, and p of no difference."""
+
+    mean: float
+    low: float
+    high: float
+    p: float
+
+    def text(self, scale: float = 100.0, digits: int = 2) -> str:
+        """Mean and interval, in points by default.
+
+        >>> Difference(0.01, 0.002, 0.018, 0.02).text()
+        '+1.00 (+0.20 to +1.80)'
+        """
+        mean, low, high = (f"{scale * x:+.{digits}f}" for x in self[:3])
+        return f"{mean} ({low} to {high})"
+
+
+def _difference(test: object, mean: float) -> Difference:
+    interval = test.confidence_interval(0.95)
+    return Difference(float(mean), float(interval.low), float(interval.high), float(test.pvalue))
+
+
+def _without_spread(mean: float, n: int) -> Difference:
+    """One run decides nothing; n runs without any spread at most what their signs do."""
+    if n < 2:
+        return Difference(float(mean), -np.inf, np.inf, 1.0)
+    return Difference(float(mean), float(mean), float(mean), 2.0 ** (1 - n) if mean else 1.0)
+
+
+def paired(a: ArrayLike, b: ArrayLike) -> Difference:
+    """Of a − b run by run, by Student's t over runs of the same seeds or folds.
+
+    >>> paired([0.91, 0.94, 0.93], [0.90, 0.92, 0.92]).text()
+    '+1.33 (-0.10 to +2.77)'
+    """
+    difference = np.asarray(a, float) - np.asarray(b, float)
+    if len(difference) < 2 or np.ptp(difference) == 0:
+        return _without_spread(difference.mean(), len(difference))
+    return _difference(stats.ttest_1samp(difference, 0.0), difference.mean())
+
+
+def welch(a: ArrayLike, b: ArrayLike) -> Difference:
+    """Of mean(a) − mean(b), of independent runs, by Welch's t.
+
+    >>> welch([0.95, 0.96, 0.97], [0.90, 0.91, 0.92]).text()
+    '+5.00 (+2.73 to +7.27)'
+    """
+    a, b = np.asarray(a, float), np.asarray(b, float)
+    if min(len(a), len(b)) < 2 or np.ptp(a) == np.ptp(b) == 0:
+        return _without_spread(a.mean() - b.mean(), min(len(a), len(b)))
+    return _difference(stats.ttest_ind(a, b, equal_var=False), a.mean() - b.mean())
+
+
+def sign_p(a: ArrayLike, b: ArrayLike) -> float:
+    """p of the sign test over seeds, the last axis, of paired runs at several conditions.
+
+    >>> sign_p([[1, 1, 1, 1]] * 40, [[0, 0, 0, 0]] * 40)  # four seeds are four cases
+    0.125
+    """
+    difference = np.mean(np.asarray(a, float) - np.asarray(b, float), axis=0)
+    decided = np.count_nonzero(difference)
+    if not decided:
+        return 1.0
+    return float(stats.binomtest(np.count_nonzero(difference > 0), decided).pvalue)
+
+
+def quartiles(values: ArrayLike, axis: int | None = None) -> tuple[np.ndarray, ...]:
+    """First quartile, median, third quartile, missing values left out."""
+    return tuple(np.nanquantile(np.asarray(values, float), (0.25, 0.5, 0.75), axis=axis))
+
+
+def percent(values: ArrayLike) -> str:
+    """Mean and standard deviation over seeds in per cent.
+
+    >>> percent([0.95, 0.97])
+    '96.00 ± 1.41 %'
+    """
+    values = 100 * np.asarray(values, float)
+    return f"{values.mean():.2f} ± {values.std(ddof=1) if len(values) > 1 else 0.0:.2f} %"
+
+
+def p_text(p: float) -> str:
+    """How a p-value is written.
+
+    >>> p_text(0.0312), p_text(3e-7)
+    ('p = 0.031', 'p < 0.001')
+    """
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a list within a sentence.
+
+    >>> listed(["1", "2", "3"])
+    '1, 2 and 3'
+    """
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
