@@ -15,6 +15,9 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ..findings.statistics import count, wilson
+from ..findings.words import label, shells, traits_of
+
+__all__ = ["label", "shells", "traits_of"]  # figures take their words from here
 
 
 class Figure(NamedTuple):
@@ -51,7 +54,7 @@ DIVERGING = "RdBu_r"
 
 #: Shells: colour-blind safe (Okabe–Ito); further ones darken.
 _SHELLS = {1: "#D55E00", 2: "#E69F00", 3: "#009E73", 4: "#0072B2"}
-_SHELL_MARKERS = "ovDP*pdH"
+_MARKERS = "ovDP*pdH"
 _LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (3, 3)), (0, (1, 3)), (0, (7, 2)))
 _PLAIN = {
     "all_to_all": ("#000000", "s", "-"),
@@ -91,21 +94,6 @@ def subplots(*shape: int, width: float = PAGE, height: float = 2.4, **keywords: 
     return plt.subplots(*shape, figsize=(width, height), **keywords)
 
 
-def traits_of(ds: xr.Dataset, network: Any) -> dict[str, Any]:
-    """Traits of one network of a Dataset over ``network``: its coordinates that have a value."""
-    one = ds.sel(network=network)
-    traits = {str(k): v.item() for k, v in one.coords.items() if v.ndim == 0 and k != "network"}
-    return {k: v for k, v in traits.items() if v == v and v != ""}  # NaN does not equal itself
-
-
-def shells(n: int) -> str:
-    return f"{n:.0f} shell{'s' * (n != 1)}"
-
-
-def _counted(n: float, word: str) -> str:
-    return f"{n:.0f} {word}{'s' * (n != 1)}"
-
-
 def shell_color(n: int) -> str:
     """Colour of couplings out to the n-th shell.
 
@@ -120,54 +108,33 @@ def look(traits: Mapping[str, Any], full: bool = True) -> Look:
     """Colour, marker, line and label of a network with these traits.
 
     Lattices have the colour of their shells, or of their skips; stacks a colour for each number of
-    channels. A label that is not `full` leaves the size out.
+    channels. A label that is not `full` leaves the size of lattices out.
 
-    >>> look({"family": "lattice", "kind": "square", "size": 7, "shells": 4}).label
-    '7×7, 4 shells'
-    >>> look({"family": "stack", "channels": 4, "shared": False, "intra_shells": 1}).label
-    'local, 4 channels, SQ'
+    >>> look({"family": "lattice", "kind": "square", "size": 7, "shells": 4})
+    Look(color='#0072B2', marker='P', line=':', label='7×7, 4 shells')
     """
-    family = traits["family"]
-    if family == "lattice":
-        return _lattice(traits, full)
-    if family == "stack":
-        return _stack(traits)
-    texts = {
-        "all_to_all": f"all-to-all, {_counted(traits.get('size', 0), 'site')}",
-        "layered": f"layered {traits.get('sizes', '')}",
-        "graph": f"graph, {_counted(traits.get('n_sites', 0), 'site')}",
-    }
-    return Look(*_PLAIN[family], texts[family] if full else texts[family].split(",")[0])
+    style = {"lattice": _lattice, "stack": _stack}.get(traits["family"])
+    color, marker, line = style(traits) if style else _PLAIN[traits["family"]]
+    return Look(color, marker, line, label(traits, full))
 
 
-def _lattice(traits: Mapping[str, Any], full: bool) -> Look:
-    n = int(traits["shells"])
-    color, marker = shell_color(n), _SHELL_MARKERS[(n - 1) % len(_SHELL_MARKERS)]
-    line, text = _LINES[(n - 1) % len(_LINES)], shells(n)
+def _lattice(traits: Mapping[str, Any]) -> tuple:
     if traits.get("skip_range"):
-        color, marker, line = _SKIPS["regular"]
-        text += f", skips of {traits['skip_range']:.0f}"
-    elif traits.get("skips"):
-        color, marker, line = _SKIPS["random"]
-        text += f", {traits['skips']:.0f} random skips"
-    if full:
-        size = traits.get("size")
-        shape = f"{size:.0f}×{size:.0f}" if size else str(traits.get("shape", "")).replace("x", "×")
-        kind = traits.get("kind", "square")
-        text = " ".join(filter(None, (kind * (kind != "square"), shape))) + f", {text}"
-    return Look(color, marker, line, text)
+        return _SKIPS["regular"]
+    if traits.get("skips"):
+        return _SKIPS["random"]
+    n = int(traits["shells"])
+    return shell_color(n), _MARKERS[(n - 1) % len(_MARKERS)], _LINES[(n - 1) % len(_LINES)]
 
 
-def _stack(traits: Mapping[str, Any]) -> Look:
-    channels, shared = int(traits["channels"]), bool(traits["shared"])
-    intra = int(traits.get("intra_shells") or 0)
-    step = int(np.log2(channels))
-    color = "#56B4E9" if shared else to_hex(colormaps["RdPu"](min(0.45 + 0.17 * step, 1.0)))
+def _stack(traits: Mapping[str, Any]) -> tuple:
+    step, intra = int(np.log2(traits["channels"])), int(traits.get("intra_shells") or 0)
+    color = to_hex(colormaps["RdPu"](min(0.45 + 0.17 * step, 1.0)))
     if intra:
         color = shell_color(intra)
-    text = f"{'shared' if shared else 'local'}, {_counted(channels, 'channel')}"
-    text += {0: "", 1: ", SQ", 4: ", 4NSQ"}.get(intra, f", {shells(intra)} within")
-    return Look(color, "X" if shared else "h", _LINES[(step + intra) % len(_LINES)], text)
+    elif traits["shared"]:
+        color = "#56B4E9"
+    return color, "X" if traits["shared"] else "h", _LINES[(step + intra) % len(_LINES)]
 
 
 def letters(axes: Iterable[Axes], x: float = -0.02, y: float = 1.03) -> None:
