@@ -13,8 +13,15 @@ from .guidelines import (
     trained_reach,
     untrained_lattices,
 )
-from .iris import best_settings, iris_ensembles, iris_networks, iris_skips, tune_iris
-from .mnist import IMAGES, chosen, image_ensembles, image_networks, tune_images, tuned_as
+from .iris import (
+    best_settings,
+    iris_baselines,
+    iris_ensembles,
+    iris_networks,
+    iris_skips,
+    tune_iris,
+)
+from .mnist import chosen, digit_baselines, image_ensembles, image_networks, tune_images
 from .xor import (
     by_distance,
     compare_solvers,
@@ -27,7 +34,6 @@ from .xor import (
 )
 
 __all__ = [
-    "IMAGES",
     "Study",
     "best_settings",
     "by_distance",
@@ -35,6 +41,7 @@ __all__ = [
     "compare_solvers",
     "copied",
     "density",
+    "digit_baselines",
     "dynamics",
     "earlier",
     "equilibria",
@@ -43,6 +50,7 @@ __all__ = [
     "image_ensembles",
     "image_networks",
     "initial_state_success",
+    "iris_baselines",
     "iris_ensembles",
     "iris_networks",
     "iris_skips",
@@ -58,7 +66,6 @@ __all__ = [
     "trained_reach",
     "tune_images",
     "tune_iris",
-    "tuned_as",
     "untrained_lattices",
     "xor_ensembles",
     "xor_networks",

@@ -1,340 +1,306 @@
-"""Notebook 06: what the other notebooks and some further measurements tell somebody who builds a machine."""
+"""Notebook 06: what other notebooks and further measurements tell somebody who builds a machine."""
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from ...energy import force
 from ...ensembles import Case, train_ensemble
-from ...gradients import ESTIMATORS
+from ...network import Network
 from ...optimizers import Adam
 from ...paths import results
+from ...random import normal
 from ...relaxation import GaussSeidel, relax
 from ...responses import nudge_response
 from ...store import StoreError, read_tree
 from ...tasks import load_task
-from ...training import make_training
+from ...training import Training, make_training
 from .xor import skip_networks
 
+Lattices = Mapping[str, Sequence[Network]]
 
-def earlier(notebook, profile):
-    """Results of another notebook at the same profile, as a DataTree."""
+
+def earlier(notebook: str, profile: str) -> xr.DataTree:
+    """Results of another notebook at the same profile."""
     try:
         return read_tree(results(profile, notebook))
     except StoreError:
-        short = notebook.partition("_")[0]
         raise FileNotFoundError(
-            f"06 reads the results of {notebook}, and there are none: run `xyep reproduce {short} --profile {profile}` first"
+            f"06 reads the results of {notebook}, and there are none: "
+            f"run `xyep reproduce {notebook} --profile {profile}` first"
         ) from None
 
 
-def copied(values, source):
-    """What this notebook takes from the results of another, `source`: ``Dataset.to_dict()`` of it, as a Dataset.
+def copied(values: Mapping[str, Any], source: str) -> xr.Dataset:
+    """A Dataset of another notebook, `source`, given as ``Dataset.to_dict()`` of it.
 
     As plain values it is an argument from which a `Study` sees whether it has changed.
     """
-    ds = xr.Dataset.from_dict(values)
+    ds = xr.Dataset.from_dict(dict(values))
     return ds.assign_attrs(source=source, source_commit=ds.attrs["commit"])
 
 
-def density(tree):
-    """Test errors of the networks of notebook 05, with what they are made of."""
-    nodes = {
-        n: node
-        for n, node in sorted(tree.items())
-        if "wire_length" in node.attrs and not n.startswith("digits")
-    }
-    error = 100 * (1 - np.array([node["test_accuracy"].values for node in nodes.values()]))
-    sizes = {
-        k: ("network", [n.attrs[k] for n in nodes.values()])
-        for k in ("n_couplings", "n_parameters", "hidden_sites", "wire_length")
-    }
-    sizes["wire_length"] = (*sizes["wire_length"], {"units": "input spacings"})
-    first = next(iter(nodes.values()))
-    return xr.Dataset(
-        {"test_error": (("network", "seed"), error, {"units": "%"})} | sizes,
-        {"network": list(nodes), "seed": np.arange(error.shape[1])},
-        {"task": first.attrs["task"], "commit": first.attrs["commit"]},
-    )
+def density(images: xr.Dataset) -> xr.Dataset:
+    """Of the networks of notebook 05: accuracies after the last epoch, and all that they are."""
+    ds = images[["test_accuracy", "validation_accuracy", "seconds"]].isel(epoch=-1, drop=True)
+    return ds.assign_attrs({name: images.attrs[name] for name in ("task", "commit")})
 
 
-def log_profile(response, distance, reach):
-    """Mean of ln|response| over the sites at each whole distance 0 … `reach`, distances rounded: (…, site) → (…, reach + 1)."""
-    size = np.log(np.maximum(np.abs(response), RESOLUTION))
-    return np.stack(
-        [size[..., np.rint(distance) == d].mean(axis=-1) for d in range(reach + 1)], axis=-1
-    )
+# --- untrained lattices
+
+
+def untrained_lattices(
+    sizes: Sequence[int], shells: Sequence[int], skip_range: int, seeds: int
+) -> Lattices:
+    """`skip_networks` of each size, a network a seed, with the output in the middle.
+
+    The inputs are at the ends of the output's row, the farthest that leaves it in the middle.
+    """
+    lattices: dict[str, list[Network]] = {}
+    for size, seed in product(sizes, range(seeds)):
+        for name, net in skip_networks(size, size // 2, shells, skip_range, seed).items():
+            lattices.setdefault(f"{name}_{size}", []).append(net)
+    return lattices
+
+
+def _coords(lattices: Lattices) -> dict[str, Any]:
+    """Traits of the networks as coordinates over ``network``."""
+    traits = [nets[0].traits | {"n_couplings": nets[0].n_couplings} for nets in lattices.values()]
+    coords = {name: ("network", [t[name] for t in traits]) for name in traits[0]}
+    return coords | {
+        "network": list(lattices),
+        "seed": np.arange(len(next(iter(lattices.values())))),
+    }
 
 
 #: Responses below are lost in the tolerance of the relaxation and count as this.
 RESOLUTION = 1e-10
 
 
-def decay_rate(profile):
-    """1/ξ of profiles (…, distance) ∝ exp(−distance/ξ): least squares of their logarithms from distance 1 to the last."""
-    d = np.arange(1, profile.shape[-1])
-    d = d - d.mean()
-    return -(profile[..., 1:] * d).sum(axis=-1) / (d * d).sum()
-
-
-def untrained_lattices(sizes, shells, skip_range, seeds):
-    """{name: {size: one network a seed}}: `skip_networks` with the output in the middle.
-
-    The inputs are at the ends of the output's row, the farthest from it that leaves it in the middle.
-    """
-    lattices = {}
-    for size in sizes:
-        for seed in range(seeds):
-            for name, net in skip_networks(size, size // 2, shells, skip_range, seed).items():
-                lattices.setdefault(name, {}).setdefault(size, []).append(net)
-    return lattices
-
-
-def _each(lattices):
-    """Names, sizes, number of seeds, and a list of ((name, size, seed) indices, network, initial parameters)."""
-    names, sizes = list(lattices), list(next(iter(lattices.values())))
-    seeds = len(lattices[names[0]][sizes[0]])
-    places = list(np.ndindex(len(names), len(sizes), seeds))
-    nets = [lattices[names[n]][sizes[k]][seed] for n, k, seed in places]
-    return (
-        names,
-        sizes,
-        seeds,
-        [(place, net, net.init_parameters(place[2])) for place, net in zip(places, nets)],
+def log_profile(response: np.ndarray, distance: np.ndarray, reach: int) -> np.ndarray:
+    """Mean of ln|response| over the sites at each rounded distance: (…, site) → (…, reach + 1)."""
+    size = np.log(np.maximum(np.abs(response), RESOLUTION))
+    return np.stack(
+        [size[..., np.rint(distance) == d].mean(axis=-1) for d in range(reach + 1)], axis=-1
     )
 
 
-def reach(lattices):
+def decay_rate(profile: np.ndarray) -> np.ndarray:
+    """1/ξ of profiles (…, distance) ∝ exp(−distance/ξ), in 1/lattice constant.
+
+    Least squares of their logarithms from distance 1 to the last.
+    """
+    d = np.arange(1, profile.shape[-1]) - profile.shape[-1] / 2
+    return -(profile[..., 1:] * d).sum(axis=-1) / (d * d).sum()
+
+
+def reach(lattices: Lattices) -> xr.Dataset:
     """Nudge response (β → 0) of untrained lattices over the distance from the output.
 
-    ``log_response`` (network, lattice_size, seed, distance) is the mean over patterns and sites of ln|response in rad|, out to half the
-    lattice; ``decay_rate`` the rate of its decay, fitted for each seed by `decay_rate`.
+    ``log_response`` (network, seed, distance) is the mean over patterns and sites of ln|response|,
+    the response in rad per unit of β, out to half the lattice; ``decay_rate`` (network, seed) the
+    rate of its decay.
     """
-    task, (names, sizes, seeds, runs) = load_task("xor"), _each(lattices)
-    shape = (len(names), len(sizes), seeds)
-    profiles, rate = np.full((*shape, max(sizes) // 2 + 1), np.nan), np.empty(shape)
-    length, couplings = np.empty((2, *shape))
-    for place, net, p in runs:
-        eq = relax(net, p, task.inputs, seed=place[2])
-        free = slice(net.n_inputs, None)
-        response = nudge_response(net, p, eq, task.targets, beta=0.0).values
-        profile = log_profile(
-            response[:, free], net.distance_from("output")[free], sizes[place[1]] // 2
-        ).mean(axis=0)
-        profiles[place][: len(profile)], rate[place] = profile, decay_rate(profile)
-        length[place], couplings[place] = np.sqrt(np.mean(net.lengths**2)), net.n_couplings
-    dims, constant = ("network", "lattice_size", "seed"), "lattice constant"
+    task, coords = load_task("xor"), _coords(lattices)
+    shape = len(lattices), len(coords["seed"])
+    profiles = np.full((*shape, max(coords["size"][1]) // 2 + 1), np.nan)
+    rate, length = np.empty((2, *shape))
+    for k, nets in enumerate(lattices.values()):
+        for seed, net in enumerate(nets):
+            p, free = net.init_parameters(seed), slice(net.n_inputs, None)
+            eq = relax(net, p, task.inputs, seed=seed, tol=1e-8)
+            response = nudge_response(net, p, eq, task.targets, beta=0.0).values[:, free]
+            distance = net.distance_from("output")[free]
+            profile = log_profile(response, distance, net.traits["size"] // 2).mean(axis=0)
+            profiles[k, seed, : len(profile)], rate[k, seed] = profile, decay_rate(profile)
+            length[k, seed] = np.sqrt(np.mean(net.lengths**2))
+    dims, constant = ("network", "seed"), "lattice constant"
+    long_name = "rms length of the couplings"
     return xr.Dataset(
         {
             "log_response": ((*dims, "distance"), profiles),
             "decay_rate": (dims, rate, {"units": f"1/{constant}"}),
-            "coupling_length": (
-                dims[:2],
-                length.mean(axis=2),
-                {"long_name": "rms length of the couplings", "units": constant},
-            ),
-            "n_couplings": (dims[:2], couplings.mean(axis=2)),
+            "coupling_length": (dims, length, {"long_name": long_name, "units": constant}),
         },
-        {
-            "network": names,
-            "lattice_size": list(sizes),
-            "seed": np.arange(seeds),
-            "distance": np.arange(profiles.shape[-1]),
-        },
+        coords | {"distance": np.arange(profiles.shape[-1])},
     )
 
 
-def trained_reach(tree):
-    """Decay rates of the nudge response before and after the training of notebook 03, fitted as by `reach`, and what is solved."""
-    nodes = {
-        (n.attrs["input_distance"], n.attrs["shells"]): n
-        for n in tree.values()
-        if "nudge_response" in n
-    }
-    distances, shells = (sorted(set(values)) for values in zip(*nodes))
-    rate, solved = [], []
-    for place in product(distances, shells):
-        node = nodes[place]
-        free = node["role"].values != "input"
-        response = node["nudge_response"].isel(snapshot=[0, -1]).values[..., free]
-        profile = log_profile(
-            response, node["output_distance"].values[free], node.attrs["lattice_size"] // 2
-        )
-        rate.append(decay_rate(profile.mean(axis=2)))
-        solved.append(node["test_solved"].values)
-    shape, dims = (len(distances), len(shells), -1), ("input_distance", "shells", "seed")
-    return xr.Dataset(
-        {
-            "decay_rate": (
-                (*dims, "when"),
-                np.reshape(rate, (*shape, 2)),
-                {"units": "1/lattice constant"},
-            ),
-            "test_solved": (dims, np.reshape(solved, shape)),
-        },
-        {"input_distance": distances, "shells": shells, "when": ["before", "after"]},
-        {"lattice_size": node.attrs["lattice_size"], "commit": node.attrs["commit"]},
+def trained_reach(responses: xr.DataTree) -> xr.Dataset:
+    """Decay rates before and after the training of notebook 03, fitted as by `reach`; successes."""
+    runs = responses.to_dataset(inherit=False)
+    rates = []
+    for name in runs["network"].values:
+        ds, size = responses[name].to_dataset(), int(runs["size"].sel(network=name))
+        free, output = ds["role"].values != "input", ds["role"].values == "output"
+        distance = np.hypot(*(ds[x].values - ds[x].values[output] for x in ("x", "y")))
+        response = ds["nudge_response"].isel(snapshot=[0, -1]).values[..., free]
+        profile = log_profile(response, distance[free], size // 2)
+        rates.append(decay_rate(profile.mean(axis=2)))  # over the patterns
+    units = {"units": "1/lattice constant"}
+    return runs[["test_solved"]].assign(
+        decay_rate=(("network", "seed", "when"), np.array(rates), units), when=["before", "after"]
     )
 
 
-def relaxation_times(lattices, tolerance=1e-3, max_time=1e4):
-    """Sweeps of `fast` and time of the gradient flow until no torque is above `tolerance`, medians over the patterns of XOR.
+def relaxation_times(
+    lattices: Lattices, tolerance: float = 1e-3, max_time: float = 1e4
+) -> xr.Dataset:
+    """Sweeps, and time of the gradient flow, until no torque is above `tolerance`.
 
-    Both start from the same random states. The time is read on a grid of 60 a decade, so to 4 %; it is in units of 1/coupling.
+    Medians over the patterns of XOR, from the same random states. The time is read on a grid of 60
+    a decade, so to 4 %; it is in units of 1/coupling.
     """
-    task, (names, sizes, seeds, runs) = load_task("xor"), _each(lattices)
-    shape = (len(names), len(sizes), seeds)
+    task, coords = load_task("xor"), _coords(lattices)
+    shape = len(lattices), len(coords["seed"])
     sweeps, time, unconverged = np.empty((3, *shape))
     times = np.geomspace(0.1, max_time, 1 + round(60 * np.log10(max_time / 0.1)))
-    flow = {
-        "method": "gradient_flow",
-        "rtol": 1e-4,
-        "atol": 1e-4,
-        "max_time": max_time,
-        "times": times,
-        "threads": os.cpu_count() or 1,
-    }
-    for place, net, p in runs:
-        start = {"seed": place[2], "tol": tolerance, "warn": False}
-        fast, slow = (
-            relax(net, p, task.inputs, **start),
-            relax(net, p, task.inputs, **start, **flow),
-        )
-        moving = np.abs(force(net, p, slow.trajectory)).max(axis=-1) > tolerance
-        last = np.where(moving.any(axis=1), len(times) - 1 - moving[:, ::-1].argmax(axis=1), 0)
-        sweeps[place], time[place] = np.median(fast.iterations), np.median(times[last])
-        unconverged[place] = fast.n_unconverged + slow.n_unconverged
-    dims = ("network", "lattice_size", "seed")
+    flow = {"method": "gradient_flow", "rtol": 1e-4, "atol": 1e-4, "max_time": max_time}
+    flow |= {"times": times, "threads": os.cpu_count() or 1}  # results do not depend on the threads
+    for k, nets in enumerate(lattices.values()):
+        for seed, net in enumerate(nets):
+            p, start = net.init_parameters(seed), {"seed": seed, "tol": tolerance, "warn": False}
+            fast = relax(net, p, task.inputs, **start)
+            slow = relax(net, p, task.inputs, **start, **flow)
+            moving = np.abs(force(net, p, slow.trajectory)).max(axis=-1) > tolerance
+            last = np.where(moving.any(axis=1), len(times) - 1 - moving[:, ::-1].argmax(axis=1), 0)
+            sweeps[k, seed], time[k, seed] = np.median(fast.iterations), np.median(times[last])
+            unconverged[k, seed] = fast.n_unconverged + slow.n_unconverged
+    dims = ("network", "seed")
     return xr.Dataset(
         {
             "sweeps": (dims, sweeps),
             "time": (dims, time, {"units": "1/coupling"}),
             "unconverged": (dims, unconverged),
         },
-        {"network": names, "lattice_size": list(sizes), "seed": np.arange(seeds)},
+        coords,
         {"tolerance": tolerance},
     )
 
 
-def success_over(grid, case, seeds, title, keywords):
-    """XOR trained for every point of `grid` {dimension: values}, with the network and `Training` that ``case(*point)`` returns.
+# --- XOR
 
-    ``sweeps`` are those of the three relaxations of one initial state and pattern, and ``unconverged`` the share of relaxations cut
-    short, means over training.
+
+def _success(cases: Mapping[str, Case], title: str, keywords: Mapping[str, Any]) -> xr.Dataset:
+    """What each run solves, and the sweeps of its relaxations, means over training.
+
+    The sweeps are those of the three relaxations of one initial state and pattern.
     """
-    points = {
-        "_".join([title.replace(" ", "_"), *map(str, at)]): at
-        for at in np.ndindex(*map(len, grid.values()))
-    }
-    values = [list(v) for v in grid.values()]
-    cases = {}
-    for name, at in points.items():
-        net, training = case(*(v[k] for v, k in zip(values, at)))
-        cases[name] = Case(net, load_task("xor"), training, tuple(range(seeds)))
-    tree = train_ensemble(cases, title=title, **keywords)
-    solved, sweeps, unconverged = np.empty((3, *map(len, values), seeds))
-    for name, at in points.items():
-        run = tree[name].to_dataset()
-        solved[at], sweeps[at], unconverged[at] = (
-            run["test_solved"],
-            run["sweeps"].mean("epoch"),
-            run["unconverged"].mean("epoch"),
+    ds = train_ensemble(dict(cases), title=title, **keywords).to_dataset(inherit=False)
+    training = next(iter(cases.values())).training
+    return (
+        ds[["test_solved"]]
+        .assign(sweeps=ds["sweeps"].mean("epoch"))
+        .assign_attrs(epochs=training.epochs)
+    )
+
+
+def initial_state_success(
+    networks: Sequence[Network],
+    counts: Sequence[int],
+    training: Training,
+    seeds: int,
+    **keywords: Any,
+) -> xr.Dataset:
+    """Success over the number M of initial states, which is the coordinate ``initial_states``."""
+    cases = {
+        f"{k}_{m}": Case(
+            net,
+            load_task("xor"),
+            make_training(training, initial_states=m),
+            tuple(range(seeds)),
+            {"initial_states": m},
         )
-    dims = (*grid, "seed")
-    coords = dict(zip(grid, values)) | {"seed": np.arange(seeds)}
-    return xr.Dataset(
-        {
-            "test_solved": (dims, solved),
-            "sweeps": (dims, sweeps),
-            "unconverged": (dims, unconverged),
-        },
-        coords,
-    )
-
-
-def initial_state_success(networks, counts, training, seeds, **keywords):
-    """Success over the number M of initial states an epoch; `networks` are {shells: network}."""
-    grid = {"shells": networks, "initial_states": counts}
-    found = success_over(
-        grid,
-        lambda s, m: (networks[s], make_training(training, initial_states=m)),
-        seeds,
-        "initial states",
-        keywords,
-    )
-    return found.assign_attrs(
-        training=training.describe(), **_described(next(iter(networks.values())))
-    )
-
-
-def _described(net):
-    return {
-        "network": net.name,
-        "input_distance": float(net.distance_from("output")[net.inputs].min()),
+        for k, net in enumerate(networks)
+        for m in counts
     }
+    return _success(cases, "initial states", keywords)
 
 
 @dataclass(frozen=True)
-class NoisyAdam(Adam):
-    """Adam on a gradient each entry of which carries independent Gaussian noise of standard deviation `noise`.
+class NoisyGradient:
+    """An optimizer that sees the gradient with independent Gaussian noise added to each entry.
 
-    The noise follows from the step and the parameters alone, so that a run can be resumed.
+    It stands for noise of the readout: the phases themselves, and the test, carry none. The noise
+    follows from the step and the parameters alone, so that a run can be resumed.
     """
 
-    noise: float = 0.0
+    optimizer: Adam
+    noise: float  # standard deviation, in units of the gradient
 
-    def update(self, theta, gradient, state, step, rate):
-        draw = np.random.default_rng([step, int(theta[:1].view(np.uint64)[0])]).standard_normal(
-            len(theta)
-        )
-        return super().update(theta, gradient + self.noise * draw, state, step, rate)
+    @property
+    def learning_rate(self) -> float:
+        return self.optimizer.learning_rate
+
+    def init(self, theta: np.ndarray) -> np.ndarray:
+        return self.optimizer.init(theta)
+
+    def update(
+        self, theta: np.ndarray, gradient: np.ndarray, state: np.ndarray, step: int, rate: float
+    ) -> np.ndarray:
+        first = int(theta[:1].view(np.uint64)[0])
+        draw = normal(theta.shape, first, step)
+        return self.optimizer.update(theta, gradient + self.noise * draw, state, step, rate)
 
 
-def readout_noise(phase_error, beta, estimator, relaxations):
-    """Standard deviation of an entry of the EP gradient whose phases are read with independent errors of `phase_error` rad.
+#: A relaxation that counts as precise: no torque is above 1e-4 couplings.
+PRECISE = GaussSeidel(tol=1e-4, dtype="float32", max_sweeps=300)
 
-    cos(φ_i − φ_j) is then wrong by √2 |sin(φ_i − φ_j)| times as much, which is `phase_error` in the rms over all angles; two such
-    readings are subtracted and divided by the difference of the two β, and the mean over `relaxations` is taken. An estimate: it is
-    that of couplings between free sites, and too large by √2 where only one of the two phases is read, at clamped sites and biases.
+#: By how many β the two phases of an estimator are apart.
+APART = {"centered": 2.0, "one_sided": 1.0}
+
+
+def readout_noise(phase_error: float, beta: float, estimator: str, relaxations: int) -> float:
+    """Standard deviation of an entry of the gradient whose phases are read with independent errors.
+
+    cos(φ_i − φ_j) is then wrong by √2 |sin(φ_i − φ_j)| times as much, which is `phase_error` (rad)
+    in the rms over all angles; two such readings are subtracted and divided by the difference of
+    the two β, and the mean over `relaxations` is taken. An estimate: it is that of couplings
+    between free sites, and too large by √2 where one of the two phases is known.
     """
-    first, second = ESTIMATORS[estimator]
-    return phase_error * np.sqrt(2 / relaxations) / (beta * (first - second))
+    return phase_error * np.sqrt(2 / relaxations) / (beta * APART[estimator])
 
 
-def precision_success(net, betas, tolerances, phase_errors, training, seeds, **keywords):
+def precision_success(
+    net: Network,
+    betas: Sequence[float],
+    tolerances: Sequence[float],
+    phase_errors: Sequence[float],
+    training: Training,
+    seeds: int,
+    **keywords: Any,
+) -> dict[str, xr.Dataset]:
     """Success over β and estimator for a machine that lacks precision; two Datasets.
 
     stopped_early : relaxations end once no torque is above a tolerance, in training and test alike
-    readout_noise : relaxations are precise, phases are read with an error (`readout_noise`)
+    readout_noise : relaxations are precise, and the gradient carries noise (`readout_noise`)
     """
-    estimators, relaxations = list(ESTIMATORS), len(load_task("xor")) * training.initial_states
+    relaxations = len(load_task("xor")) * training.initial_states
 
-    def stopped(estimator, tolerance, beta):
+    def stopped(estimator: str, beta: float, tolerance: float) -> Training:
         solver = GaussSeidel(tol=tolerance, dtype="float32", max_sweeps=1000)
-        return net, make_training(training, estimator=estimator, beta=beta, solver=solver)
+        return make_training(training, estimator=estimator, beta=beta, solver=solver)
 
-    def noisy(estimator, error, beta):
-        optimizer = NoisyAdam(
-            training.optimizer.learning_rate,
-            noise=readout_noise(error, beta, estimator, relaxations),
-        )
-        return net, make_training(training, estimator=estimator, beta=beta, optimizer=optimizer)
+    def noisy(estimator: str, beta: float, phase_error: float) -> Training:
+        noise = readout_noise(phase_error, beta, estimator, relaxations)
+        optimizer = NoisyGradient(training.optimizer, noise)
+        options = {"optimizer": optimizer, "solver": PRECISE}
+        return make_training(training, estimator=estimator, beta=beta, **options)
 
-    grids = {
-        "stopped_early": (
-            {"estimator": estimators, "tolerance": tolerances, "beta": betas},
-            stopped,
-        ),
-        "readout_noise": (
-            {"estimator": estimators, "phase_error": phase_errors, "beta": betas},
-            noisy,
-        ),
-    }
-    attrs = {"training": training.describe(), **_described(net)}
-    return {
-        name: success_over(grid, case, seeds, name.replace("_", " "), keywords).assign_attrs(attrs)
-        for name, (grid, case) in grids.items()
-    }
+    found = {}
+    for node, name, values, trained in (
+        ("stopped_early", "tolerance", tolerances, stopped),
+        ("readout_noise", "phase_error", phase_errors, noisy),
+    ):
+        cases = {}
+        for k, point in enumerate(product(APART, betas, values)):
+            traits = dict(zip(("estimator", "beta", name), point))
+            case = Case(net, load_task("xor"), trained(*point), tuple(range(seeds)), traits)
+            cases[f"{node}_{k}"] = case
+        found[node] = _success(cases, node, keywords)
+    return found

@@ -1,15 +1,18 @@
 """Notebook 04: Iris on networks of growing size."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
 import numpy as np
 import xarray as xr
 
 from ...ensembles import Case, train_ensemble
 from ...lattices import all_to_all, iris_lattice, layered
-from ...network import Parameters
+from ...network import Network, Parameters
 from ...optimizers import Adam
 from ...relaxation import GaussSeidel, relax
-from ...tasks import load_task
-from ...training import make_training
+from ...tasks import Task, load_task
+from ...training import Training, make_training
 
 INPUTS, OUTPUTS, FOLDS = 4, 3, 5
 
@@ -22,164 +25,197 @@ IRIS = {
     "final_states": 20,
 }
 
-#: How equilibria are reached where their cost is measured, alike for all networks, before and after training.
+#: How equilibria are reached where their cost is measured, alike for all networks.
 TO_EQUILIBRIUM = GaussSeidel(tol=1e-6, max_sweeps=5000)
 
-#: Seeds of `tune_iris` start here, so that no run whose settings are chosen has the split of a run that is tested.
+#: Seeds of `tune_iris` start here: no run whose settings are chosen has the split of a tested run.
 TUNING_SEED = 1000
 
-KEPT = (
-    "cost",
-    "accuracy",
-    "validation_accuracy",
-    "unconverged",
-    "test_accuracy",
-    "test_unconverged",
-    "seconds",
-)
+KEPT = ["cost", "accuracy", "validation_accuracy", "residual", "test_accuracy", "seconds"]
 
 
-def iris_fold(seed):
-    """Five seeds in turn test each flower once; the next five shuffle the flowers anew."""
+class Group(NamedTuple):
+    """One network for each seed, all trained alike; `traits` go before those of the networks."""
+
+    nets: Sequence[Network]
+    training: Training
+    traits: Mapping[str, Any] = {}
+
+
+def iris_fold(seed: int) -> Task:
+    """Five seeds in turn test each flower once; the next five divide the flowers again."""
     return load_task("iris", fold=seed % FOLDS, folds=FOLDS, seed=seed // FOLDS)
 
 
-def iris_networks(sizes, shells, all_to_all_sizes, hidden):
-    """Dense networks by their sites or hidden sites, and square lattices by placement of inputs and outputs, size and shells."""
-    networks = {f"all_to_all_{n}": all_to_all(n, INPUTS, OUTPUTS) for n in all_to_all_sizes}
-    networks |= {f"layered_{INPUTS}-{n}-{OUTPUTS}": layered([INPUTS, n, OUTPUTS]) for n in hidden}
-    for placement, smallest in (("beside", 3), ("edges", 4)):
-        for size in sizes:
-            for s in shells:
-                if size >= smallest:
-                    networks[f"{placement}_square_{size}x{size}_shells{s}"] = iris_lattice(
-                        size, s, placement
-                    )
-    return networks
-
-
-def _cases(name, net_of, training, seeds):
-    """One case a seed, as the task depends on it."""
-    return {f"{name}__{s}": Case(net_of(s), iris_fold(s), training, (s,)) for s in seeds}
-
-
-def tune_iris(networks, costs, learning_rates, epochs, seeds, **keywords):
-    """Validation accuracy after training over cost × learning rate × network × seed; no test image is looked at."""
-    seeds, cases = range(TUNING_SEED, TUNING_SEED + seeds), {}
-    settings = [(cost, rate) for cost in costs for rate in learning_rates]
-    for cost, rate in settings:
-        options = {
-            "epochs": epochs,
-            "record_every": epochs,
-            "cost": cost,
-            "optimizer": Adam(rate),
-            "final_states": 0,
-        }
-        training = make_training(**IRIS | options)
-        for name, net in networks.items():
-            cases |= _cases(f"{cost}_{rate}_{name}", lambda seed, net=net: net, training, seeds)
-    tree = train_ensemble(cases, title="tuning", **keywords)
-    right = [tree[name]["validation_accuracy"].item(-1) for name in cases]
-    dims = {
-        "cost": list(costs),
-        "learning_rate": list(learning_rates),
-        "network": list(networks),
-        "seed": list(seeds),
+def iris_networks(
+    sizes: Sequence[int],
+    shells: Sequence[int],
+    all_to_all_sizes: Sequence[int],
+    hidden: Sequence[int],
+) -> dict[str, Network]:
+    """Dense networks, and square lattices by placement of inputs and outputs, size and shells."""
+    dense = [all_to_all(n, INPUTS, OUTPUTS) for n in all_to_all_sizes]
+    dense += [layered([INPUTS, n, OUTPUTS]) for n in hidden]
+    lattices = {
+        f"{placement}_{size}_{s}": iris_lattice(size, s, placement)
+        for placement, smallest in (("beside", 3), ("edges", 4))
+        for size in sizes
+        for s in shells
+        if size >= smallest
     }
-    values = np.reshape(right, [len(values) for values in dims.values()])
-    return xr.Dataset(
-        {"validation_accuracy": (list(dims), values)}, dims, {"training": training.describe()}
-    )
+    return {net.name: net for net in dense} | lattices
 
 
-def best_settings(ds):
-    """LogCosine and learning rate with the highest mean validation accuracy over networks and seeds, alike for all networks."""
-    mean = ds["validation_accuracy"].mean(("network", "seed"))
-    best = mean.isel(mean.argmax(mean.dims))
-    return {"cost": best["cost"].item(), "optimizer": Adam(best["learning_rate"].item())}
-
-
-def iris_ensembles(networks, settings, epochs, seeds, mapped=(), **keywords):
-    """One node a network, over seeds, each with its fold; those named in `mapped` keep couplings and biases before and after training."""
-    return _ensembles(
-        {name: lambda seed, net=net: net for name, net in networks.items()},
-        settings,
-        epochs,
-        seeds,
-        mapped,
-        **keywords,
-    )
-
-
-def iris_skips(size, shells, skips, settings, epochs, seeds, **keywords):
-    """Lattices with inputs and outputs on opposite edges and a number of long couplings, which each seed draws anew."""
-    networks = {}
-    for n in skips:
-        name = f"edges_square_{size}x{size}_shells{shells}_skips{n}"
-        networks[name] = lambda seed, n=n: iris_lattice(
-            size, shells, "edges", skips=n, skip_seed=seed
+def train_folds(
+    groups: Mapping[str, Group], seeds: Sequence[int], title: str, **keywords: Any
+) -> tuple[xr.Dataset, xr.DataTree]:
+    """Networks trained on the fold of each seed: one Dataset over (network, seed), and all runs."""
+    cases = {
+        f"{name}_{seed}": Case(net, iris_fold(seed), group.training, (seed,), dict(group.traits))
+        for name, group in groups.items()
+        for net, seed in zip(group.nets, seeds, strict=True)
+    }
+    tree = train_ensemble(cases, title=title, **keywords)
+    runs = tree.to_dataset(inherit=False)
+    parts = [
+        runs.sel(network=[f"{name}_{seed}" for name in groups], seed=[seed]).assign_coords(
+            network=list(groups)
         )
-    return _ensembles(networks, settings, epochs, seeds, **keywords)
+        for seed in seeds
+    ]
+    same = {"coords": "minimal", "compat": "override", "combine_attrs": "drop_conflicts"}
+    return xr.concat(parts, "seed", data_vars="minimal", **same), tree
 
 
-def _ensembles(networks, settings, epochs, seeds, mapped=(), **keywords):
-    """`networks` are functions of the seed."""
+def tune_iris(
+    networks: Mapping[str, Network],
+    costs: Sequence[str],
+    learning_rates: Sequence[float],
+    epochs: int,
+    seeds: int,
+    **keywords: Any,
+) -> xr.Dataset:
+    """Validation accuracy with every cost and learning rate, which are coordinates.
+
+    One entry of ``network`` for each network and setting; the test flowers are not looked at.
+    """
+    numbers, groups = range(TUNING_SEED, TUNING_SEED + seeds), {}
+    for cost in costs:
+        for rate in learning_rates:
+            fixed = {"epochs": epochs, "record_every": epochs, "final_states": 0}
+            training = make_training(**IRIS | fixed | {"cost": cost, "optimizer": Adam(rate)})
+            traits = {"trained_cost": cost, "learning_rate": rate}
+            groups |= {
+                f"{name}_{cost}_{rate}": Group([net] * seeds, training, traits)
+                for name, net in networks.items()
+            }
+    ds, _ = train_folds(groups, numbers, "tuning", **keywords)
+    return ds[["validation_accuracy"]].isel(epoch=-1)
+
+
+def best_settings(tuning: xr.Dataset) -> dict[str, Any]:
+    """Cost and optimizer with the highest mean validation accuracy over networks and seeds."""
+    settings = ["trained_cost", "learning_rate"]
+    table = tuning["validation_accuracy"].mean("seed").to_dataframe()
+    cost, rate = table.groupby(settings)["validation_accuracy"].mean().idxmax()
+    return {"cost": cost, "optimizer": Adam(rate)}
+
+
+def iris_ensembles(
+    networks: Mapping[str, Network],
+    settings: Mapping[str, Any],
+    epochs: int,
+    seeds: int,
+    **keywords: Any,
+) -> xr.Dataset:
+    """All networks over seeds, each with its fold, as one Dataset over ``network``."""
+    return _ensembles({n: [net] * seeds for n, net in networks.items()}, settings, epochs, keywords)
+
+
+def iris_skips(
+    size: int,
+    shells: int,
+    skips: Sequence[int],
+    settings: Mapping[str, Any],
+    epochs: int,
+    seeds: int,
+    **keywords: Any,
+) -> xr.Dataset:
+    """Lattices with inputs and outputs on opposite edges and random long couplings.
+
+    `skips` are their numbers; each seed draws its own.
+    """
+    networks = {
+        f"skips_{n}": [
+            iris_lattice(size, shells, "edges", skips=n, skip_seed=seed) for seed in range(seeds)
+        ]
+        for n in skips
+    }
+    return _ensembles(networks, settings, epochs, keywords)
+
+
+def _ensembles(networks, settings, epochs, keywords):
+    """`networks` are lists, one network a seed."""
     training = make_training(
         epochs=epochs, record_every=max(1, epochs // 20), snapshots=(0, epochs), **IRIS | settings
     )
-    cases, seeds = {}, range(seeds)
-    for name, net_of in networks.items():
-        cases |= _cases(name, net_of, training, seeds)
-    tree, nodes = train_ensemble(cases, title="ensembles", **keywords), {}
-    for name, net_of in networks.items():
-        runs = []
-        for seed in seeds:
-            ds = tree[f"{name}__{seed}"].to_dataset()
-            more = ["coupling", "bias_amplitude", "bias_phase"] if name in mapped else []
-            runs.append(ds[[*KEPT, *more]].assign(_sweeps(net_of(seed), ds.isel(seed=0), seed)))
-        ds = xr.concat(
-            runs,
-            "seed",
-            data_vars="minimal",
-            coords="minimal",
-            compat="override",
-            combine_attrs="drop_conflicts",
-        )
-        net = net_of(0)
-        sizes = {
-            "n_sites": net.n_sites,
-            "n_free": net.n_free,
-            "wire_length": float(net.lengths.sum()),
-        }
-        nodes[name] = ds.assign_coords(
-            fold=("seed", [seed % FOLDS for seed in seeds])
-        ).assign_attrs(sizes)
-    return nodes
+    groups = {name: Group(nets, training) for name, nets in networks.items()}
+    seeds = range(max(map(len, networks.values())))
+    ds, tree = train_folds(groups, seeds, "ensembles", **keywords)
+    sweeps = np.array(
+        [
+            [_sweeps(net, tree[f"{name}_{seed}"], seed) for net, seed in zip(nets, seeds)]
+            for name, nets in networks.items()
+        ]
+    )
+    return ds[KEPT].assign(
+        free_sweeps=(
+            ("network", "seed", "when"),
+            sweeps[..., 0].astype(np.float32),
+            {"long_name": f"mean sweeps to a residual of {TO_EQUILIBRIUM.tol:g}", "units": "1"},
+        ),
+        free_unconverged=(
+            ("network", "seed", "when"),
+            sweeps[..., 1].astype(int),
+            {"long_name": f"flowers not at rest after {TO_EQUILIBRIUM.max_sweeps} sweeps"},
+        ),
+        when=["before", "after"],
+        fold=("seed", [seed % FOLDS for seed in seeds]),
+    )
 
 
-def _sweeps(net, ds, seed):
-    """Mean sweeps from random initial states to the free equilibria of the test flowers, and how many were cut short, (seed, snapshot)."""
-    inputs, sweeps, short = iris_fold(seed).test.inputs, [], []
-    for shot in range(ds.sizes["snapshot"]):
-        parameters = Parameters(
-            *(
-                ds[name].values[shot].astype(float)
-                for name in ("coupling", "bias_amplitude", "bias_phase")
-            )
-        )
+def _sweeps(net, run, seed):
+    """(when, 2): mean sweeps from random states to equilibria of the test flowers; cut short."""
+    inputs, found = iris_fold(seed).test.inputs, []
+    for shot in (0, -1):
+        one = run.isel(seed=0, snapshot=shot)
+        names = ("coupling", "bias_amplitude", "bias_phase")
+        parameters = Parameters(*(one[name].values.astype(float) for name in names))
         eq = relax(net, parameters, inputs, seed=seed, method=TO_EQUILIBRIUM, warn=False)
-        sweeps.append(eq.iterations.mean())
-        short.append(eq.n_unconverged)
-    attrs = {
-        "long_name": f"mean sweeps to a free equilibrium of residual {TO_EQUILIBRIUM.tol:g}",
-        "units": "1",
+        found.append((eq.iterations.mean(), eq.n_unconverged))
+    return found
+
+
+def iris_baselines(seeds: int) -> xr.Dataset:
+    """Linear classifiers of scikit-learn on the same folds: test accuracy over (classifier, seed).
+
+    They learn from the training flowers alone, as the networks do, and have no setting to choose.
+    """
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.linear_model import LogisticRegression
+
+    classifiers = {
+        "linear discriminant analysis": LinearDiscriminantAnalysis,
+        "logistic regression": LogisticRegression,
     }
-    more = {
-        "long_name": f"test flowers not at rest after {TO_EQUILIBRIUM.max_sweeps} sweeps",
-        "units": "1",
-    }
-    dims = ("seed", "snapshot")
-    return {
-        "free_sweeps": (dims, np.array([sweeps], np.float32), attrs),
-        "free_unconverged": (dims, np.array([short]), more),
-    }
+    right = np.empty((len(classifiers), seeds))
+    for seed in range(seeds):
+        task = iris_fold(seed)
+        train, test = task.numbers("train"), task.test
+        for row, classifier in zip(right, classifiers.values()):
+            fit = classifier().fit(task.inputs[train], task.labels[train])
+            row[seed] = fit.score(test.inputs, test.labels)
+    return xr.Dataset(
+        {"test_accuracy": (("classifier", "seed"), right)},
+        {"classifier": list(classifiers), "seed": np.arange(seeds)},
+    )
