@@ -6,12 +6,27 @@ import xarray as xr
 
 import xyep
 from xyep import paths
-from xyep.paper.studies import Study, best_settings, chosen, image_networks, tuned_as
-from xyep.paper.studies import common as common_module
-from xyep.paper.studies.iris import iris_fold
+from xyep.paper import cells, fresh
+from xyep.paper.studies import Study
 
 NET = xyep.square_lattice((3, 3), inputs=[(0, 0), (0, 2)], outputs=[(2, 2)])
 OTHER = xyep.square_lattice((3, 3), inputs=[(0, 0), (0, 2)], outputs=[(2, 1)])
+NOTEBOOK = """# %% [markdown]
+# # 1. Some notebook
+
+# %% tags=["parameters"]
+profile = "paper"  # smoke, quick or paper
+workers = None
+scheduler = None
+epochs = 5  # of training
+betas = [0.1, 1e-3]
+grid = {
+    "beta": [0.1],
+}  # of settings
+
+# %%
+study = 1
+"""
 calls = []
 
 
@@ -25,16 +40,29 @@ def pair(value):
     return {name: xr.Dataset({"result": ((), value)}) for name in ("a", "b")}
 
 
+def ensembles(value, *, store, workers, scheduler):
+    calls.append(value)
+    root = xr.Dataset({"cost": ("network", [value, value])}, {"network": ["a", "b"]})
+    return xr.DataTree.from_dict({"/": root, "/a": xr.Dataset({"phase": ("site", [0.0, 1.0])})})
+
+
 @pytest.fixture
 def where(tmp_path, monkeypatch):
     (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "01_some.py").write_text(NOTEBOOK)
     monkeypatch.setenv("XYEP_PROJECT_DIR", str(tmp_path))
+    monkeypatch.delenv("XYEP_REPRODUCE", raising=False)
     calls.clear()
-    return paths.results("smoke", "some")
+    return paths.results("smoke", "01_some")
+
+
+def namespace(profile="smoke", **changed):
+    own = {"epochs": 5, "betas": [0.1, 1e-3], "grid": {"beta": [0.1]}}
+    return {"profile": profile, "workers": None, "scheduler": None} | own | changed
 
 
 def study(*arguments, parameters=None, **keywords):
-    s = Study("some", "smoke", parameters or {})
+    s = Study("01_some", namespace(**parameters or {}))
     s(measure, *arguments, node="one", **keywords)
     s(pair, 7)
     return s.finish()
@@ -70,7 +98,7 @@ def test_another_argument_is_another_result(where, arguments, keywords):
 
 def test_other_code_is_another_result(where, monkeypatch):
     study(NET, xyep.load_task("xor"), 3)
-    monkeypatch.setattr(common_module, "source_digest", lambda *files: "other code")
+    monkeypatch.setattr(fresh.digest, "digest", lambda *values: "other code")
     study(NET, xyep.load_task("xor"), 3)
     assert calls == [3, 7, 3, 7]
 
@@ -78,12 +106,12 @@ def test_other_code_is_another_result(where, monkeypatch):
 def test_a_store_that_is_not_ours_is_left_alone(where):
     where.mkdir(parents=True)
     (where / "thesis.tex").write_text("precious")
-    with pytest.raises(xyep.StoreError, match="store: .*some.zarr"):
+    with pytest.raises(xyep.StoreError, match="store: .*01_some.zarr"):
         study(NET, xyep.load_task("xor"), 3)
     assert (where / "thesis.tex").read_text() == "precious" and not calls
     (where / "thesis.tex").unlink()
     xr.DataTree(xr.Dataset({"mine": ((), 1)})).to_zarr(where, consolidated=False)
-    with pytest.raises(xyep.StoreError, match="store: .*some.zarr"):
+    with pytest.raises(xyep.StoreError, match="store: .*01_some.zarr"):
         study(NET, xyep.load_task("xor"), 3)
     assert "mine" in xyep.read_tree(where)
 
@@ -95,22 +123,22 @@ def test_finished_runs_of_other_code_are_not_taken(where, monkeypatch):
 
     def ensemble(seeds, **keywords):
         cases = {"net": xyep.Case(NET, xyep.load_task("xor"), training, tuple(range(seeds)))}
-        node = xyep.train_ensemble(cases, **keywords)["net"].to_dataset()
+        tree = xyep.train_ensemble(cases, **keywords)
         if "interrupted" not in ran:
             ran.append("interrupted")
             raise KeyboardInterrupt
-        return {"net": node}
+        return tree
 
     import xyep.ensembles as ensembles
 
     real = ensembles._run
     monkeypatch.setattr(ensembles, "_run", lambda case, seed: ran.append(seed) or real(case, seed))
     for code, expected in (("a", [0, 1, "interrupted"]), ("a", []), ("b", [0, 1])):
-        monkeypatch.setattr(common_module, "source_digest", lambda *files, code=code: code)
-        s = Study("some", "smoke", {}, workers=1, scheduler="threads")
+        monkeypatch.setattr(fresh.digest, "digest", lambda *values, code=code: code)
+        s = Study("01_some", namespace(workers=1, scheduler="threads"))
         before = len(ran)
         try:
-            s.train(ensemble, 2)
+            s.train(ensemble, 2, node="trained")
         except KeyboardInterrupt:
             pass
         assert sorted(map(str, ran[before:])) == sorted(map(str, expected))
@@ -118,51 +146,118 @@ def test_finished_runs_of_other_code_are_not_taken(where, monkeypatch):
 
 def test_new_parameters_are_written_though_nothing_is_computed(where):
     study(NET, xyep.load_task("xor"), 3)
-    tree = study(NET, xyep.load_task("xor"), 3, parameters={"a": 1})
-    assert calls == [3, 7] and xyep.read_tree(where).attrs["parameters"] == tree.attrs[
-        "parameters"
-    ] == {"a": 1}
-
-
-def test_the_best_on_validation_images_is_chosen():
-    right = np.zeros((2, 2, 3))
-    right[0, 1, 2], right[1, 0, 1] = 0.9, 0.8
-    tuning = xr.Dataset(
-        {"validation_accuracy": (("network", "beta", "learning_rate"), right)},
-        {"network": ["a", "b"], "beta": [0.1, 0.3], "learning_rate": [1.0, 2.0, 3.0]},
+    tree = study(NET, xyep.load_task("xor"), 3, parameters={"epochs": 6})
+    assert calls == [3, 7]
+    assert (
+        xyep.read_tree(where).attrs["parameters"]["epochs"]
+        == tree.attrs["parameters"]["epochs"]
+        == 6
     )
-    assert chosen(tuning) == {
-        "a": {"beta": 0.3, "learning_rate": 3.0},
-        "b": {"beta": 0.1, "learning_rate": 2.0},
-    }
 
 
-def test_networks_of_more_channels_take_the_settings_of_the_fewest():
-    found = tuned_as(image_networks((8, 8), 3, [1, 2], [2, 4], [1], []))
-    assert found == {
-        "lcl_1": "lcl_1",
-        "lcl_2": "lcl_1",
-        "conv_2": "conv_2",
-        "conv_4": "conv_2",
-        "lcl_1_shells1": "lcl_1_shells1",
-    } | {name: name for name in found if name.startswith("layered")}
+def test_an_ensemble_gives_a_node_and_nodes_below_it(where):
+    for _ in range(2):
+        s = Study("01_some", namespace())
+        s.train(ensembles, 3, node="some")
+        tree = s.finish()
+    assert calls == [3] and tree["some"]["cost"].sizes == {"network": 2}
+    assert tree["some/a"]["phase"].values.tolist() == [0.0, 1.0]
+    assert set(tree.children) == {"some"} and set(tree["some"].children) == {"a"}
 
 
-def test_iris_takes_the_settings_best_on_the_mean_of_all_networks():
-    right = np.zeros((2, 2, 2, 3))
-    right[1, 0], right[0, 1, 0] = 0.6, 1.0
-    dims = {
-        "cost": ["log_cosine", "cross_entropy"],
-        "learning_rate": [0.1, 0.2],
-        "network": ["a", "b"],
-        "seed": [0, 1, 2],
-    }
-    tuning = xr.Dataset({"validation_accuracy": (list(dims), right)}, dims)
-    assert best_settings(tuning) == {"cost": "cross_entropy", "optimizer": xyep.Adam(0.1)}
+def test_what_is_returned_needs_a_name_of_its_own(where):
+    s = Study("01_some", namespace())
+    with pytest.raises(ValueError, match="node: missing"):
+        s(measure, NET, xyep.load_task("xor"), 3)
+    with pytest.raises(TypeError, match="function: returned int"):
+        s(lambda: 3, node="some")
+    s(pair, 7)
+    with pytest.raises(ValueError, match="node: a, b is there already"):
+        s(pair, 8)
 
 
-def test_five_runs_test_every_flower_once():
-    tested = [iris_fold(seed).splits["test"] for seed in range(10)]
-    for five in (tested[:5], tested[5:]):
-        np.testing.assert_array_equal(np.sort(np.concatenate(five)), np.arange(150))
-    assert not np.array_equal(tested[0], tested[5])
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"epochs": "many"}, "epochs: found 'many'; an integer is needed, as 5"),
+        ({"epochs": True}, "epochs: found True"),
+        ({"betas": 0.1}, "betas: found 0.1; a list of such items is needed"),
+        ({"betas": ["x"]}, "betas: found"),
+        ({"grid": [1]}, "grid: found"),
+        ({"profile": "papers"}, "profile: found 'papers'"),
+    ],
+)
+def test_parameters_are_of_their_kind(where, changed, message):
+    with pytest.raises(ValueError, match=message):
+        Study("01_some", namespace(**changed))
+
+
+def test_the_cell_must_have_run(where):
+    with pytest.raises(ValueError, match="namespace: epochs, betas, grid missing"):
+        Study("01_some", {"profile": "smoke", "workers": None, "scheduler": None})
+
+
+def test_published_results_are_not_overwritten_by_a_reader(where, capsys, monkeypatch):
+    def run(**changed):
+        given = namespace("paper", **changed)
+        s = Study("01_some", given)
+        s(pair, given["epochs"])
+        return s.finish(), given["profile"]
+
+    run()
+    assert run()[1] == "paper" and capsys.readouterr().out == ""
+    tree, profile = run(epochs=6)
+    said = capsys.readouterr().out
+    assert profile == "mine" and tree["a"]["result"] == 6
+    assert "epochs" in said and '"mine"' in said and said.count("\n") == 1
+    assert xyep.read_tree(paths.results("paper", "01_some"))["a"]["result"] == 5
+    assert xyep.read_tree(paths.results("mine", "01_some"))["a"]["result"] == 6
+    monkeypatch.setenv("XYEP_REPRODUCE", "1")  # make paper, after an edit of the source
+    assert run(epochs=7)[1] == "paper"
+
+
+def test_a_readers_own_study_goes_on_from_the_papers_results(where, monkeypatch):
+    monkeypatch.setenv("XYEP_REPRODUCE", "1")
+    with pytest.raises(FileNotFoundError, match="xyep reproduce 01_some --profile quick"):
+        Study("01_some", namespace("quick")).earlier("01_some")
+    s = Study("01_some", namespace("paper"))
+    s(pair, 5)
+    s.finish()
+    assert Study("01_some", namespace("mine")).earlier("01_some")["a"]["result"] == 5
+
+
+def test_parameters_of_a_notebook(where):
+    found = cells.parameters("01_some")
+    assert found["epochs"] == (5, "of training") and found["grid"] == (
+        {"beta": [0.1]},
+        "of settings",
+    )
+    assert list(found)[:3] == list(cells.OPTIONS)
+
+
+def test_values_are_written_into_the_cell():
+    cell = NOTEBOOK[NOTEBOOK.index("profile =") : NOTEBOOK.index("# %%\nstudy")]
+    assert cells.written(cell, {"epochs": 5, "betas": [0.1, 0.001]}) == cell
+    text = cells.written(cell, {"grid": {"beta": [1.0]}, "epochs": 7, "profile": "quick"})
+    assert text == cell.replace('"paper"', "'quick'").replace("= 5", "= 7").replace(
+        '{\n    "beta": [0.1],\n}', "{'beta': [1.0]}"
+    )
+
+
+def test_the_order_of_variables_in_a_store_makes_no_difference():
+    a, b = (("x", [1.0, 2.0]), ("x", ["u", "v"]))
+    one, other = xr.Dataset({"a": a, "b": b}), xr.Dataset({"b": b, "a": a})
+    keys = {fresh.key(measure, None, (ds, 1), {}) for ds in (one, other)}
+    assert len(keys) == 1 and fresh.key(measure, None, (one.isel(x=[1, 0]), 1), {}) not in keys
+    assert fresh.key(pair, None, (one, 1), {}) not in keys
+
+
+def test_what_is_no_part_of_a_store_does_not_count(where):
+    study(NET, xyep.load_task("xor"), 3)
+    before = fresh.store_digest(where)
+    for name in (".DS_Store", "notes.txt", "one/.DS_Store", "one/result/c/.DS_Store"):
+        (where / name).write_text("x")
+    assert fresh.store_digest(where) == before
+    chunk = next(path for path in where.rglob("*") if path.is_file() and "c" in path.parts)
+    chunk.write_bytes(chunk.read_bytes() + b"x")
+    assert fresh.store_digest(where) != before

@@ -6,30 +6,49 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent
 
 
-def project():
-    """Root of the checkout: ``XYEP_PROJECT_DIR``, the folder above the package, or the working directory, whichever has notebooks/."""
-    for root in (os.environ.get("XYEP_PROJECT_DIR"), PACKAGE.parent, Path.cwd()):
-        if root and (Path(root) / "notebooks").is_dir():
-            return Path(root).resolve()
+def project() -> Path:
+    """Root of the checkout, the folder that has notebooks/.
+
+    The first that has it counts: ``XYEP_PROJECT_DIR``; the folder above the package; the working
+    directory and the folders above it, which is where a notebook of the checkout is run by an
+    installed package.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is none, or when ``XYEP_PROJECT_DIR`` is set and has no notebooks/.
+    """
+    given = os.environ.get("XYEP_PROJECT_DIR")
+    here = Path.cwd()
+    for root in [given] if given else [PACKAGE.parent, here, *here.parents]:
+        folder = Path(root).expanduser()
+        if any((folder / "notebooks").glob("[0-9]*.py")):
+            return folder.resolve()
+    if given:
+        raise FileNotFoundError(
+            f"XYEP_PROJECT_DIR: found {given!r} without notebooks/; a checkout of xyep is needed"
+        )
     raise FileNotFoundError(
-        "XYEP_PROJECT_DIR: no folder with notebooks/ found; set it to a checkout of xyep, or change into one"
+        f"XYEP_PROJECT_DIR: neither {here} nor a folder above it has the notebooks/ of xyep; "
+        "change into a checkout, or set XYEP_PROJECT_DIR to one"
     )
 
 
-def results(profile, notebook):
+def results(profile: str, notebook: str) -> Path:
     """Dataset of a notebook, ``results/<profile>/<notebook>.zarr``."""
     return project() / "results" / profile / f"{notebook}.zarr"
 
 
-def figures(profile):
+def figures(profile: str) -> Path:
     """Folder of figures; the paper profile's lie in ``figures/`` itself."""
     return project() / "figures" / ("" if profile == "paper" else profile)
 
 
-def data():
+def data() -> Path:
     """Folder of downloaded data: ``XYEP_DATA_DIR`` or the user's cache."""
-    if os.environ.get("XYEP_DATA_DIR"):
-        return Path(os.environ["XYEP_DATA_DIR"])
+    given = os.environ.get("XYEP_DATA_DIR")
+    if given:
+        return Path(given).expanduser().resolve()
     import pooch  # here, as it warns of missing widgets in notebooks
 
     return Path(pooch.os_cache("xyep"))

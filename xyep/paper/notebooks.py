@@ -1,181 +1,220 @@
 """Running the notebooks: percent scripts in, executed notebooks, datasets and figures out."""
 
-import hashlib
-import json
 import os
 import re
+import signal
 import tempfile
 import threading
-import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from ..checks import check_choice
-from ..paths import PACKAGE, figures, project, results
-from .figures import FIGURES, SUFFIXES
-
-PROFILES = ("smoke", "quick", "paper")
-
-
-def names():
-    """Notebooks of the project, in order."""
-    return sorted(path.stem for path in (project() / "notebooks").glob("[0-9]*.py"))
+from .. import digest
+from ..checks import check_choice, check_integer
+from ..paths import data, figures, project, results
+from . import fresh
+from .cells import check_parameters, names, source, written
+from .figures import SUFFIXES, figures_of, module_of
+from .studies.common import PROFILES
 
 
-def profile_parameters(notebook, profile):
-    """Parameters of a notebook at a profile, from ``notebooks/profiles.yml``."""
+class NotebookError(RuntimeError):
+    """A notebook did not run through."""
+
+
+def profile_parameters(notebook: str, profile: str) -> dict[str, Any]:
+    """Parameters that a profile changes, from ``notebooks/profiles.yml``."""
     check_choice("profile", profile, PROFILES)
-    table = yaml.safe_load((project() / "notebooks" / "profiles.yml").read_text())
-    return table[profile].get(notebook, {})
+    table = yaml.safe_load((project() / "notebooks" / "profiles.yml").read_text("utf-8"))
+    return (table.get(profile) or {}).get(notebook) or {}
 
 
-def check_parameters(notebook, parameters):
-    """Raise for a parameter that the notebook's ``parameters`` cell does not have; papermill only logs it."""
-    import jupytext
-
-    cells = jupytext.read(project() / "notebooks" / f"{notebook}.py").cells
-    cell = next(c for c in cells if "parameters" in c.metadata.get("tags", []))
-    known = [
-        line.split("=")[0].strip()
-        for line in cell.source.splitlines()
-        if "=" in line and line[0] not in "# "
-    ]
-    for name in parameters:
-        if name not in known:
-            raise ValueError(
-                f"parameters: {notebook} has no parameter {name!r}; it has {', '.join(known)}"
-            )
-
-
-def executed(notebook, profile):
-    """Path of the executed notebook: the paper profile's lies beside its source, the others' beside their results."""
+def executed(notebook: str, profile: str) -> Path:
+    """Path of the executed notebook: beside its source at profile paper, else beside results."""
     folder = project() / "notebooks" if profile == "paper" else results(profile, notebook).parent
     return folder / f"{notebook}.ipynb"
 
 
-def stamp(notebook, profile, parameters):
-    """SHA-256 of all that an executed notebook follows from: its source and parameters, the package, and results up to its own.
+def stamp(notebook: str, profile: str, changed: Mapping[str, Any]) -> str:
+    """Digest of all that an executed notebook follows from.
 
-    A notebook may read the results of those before it. Its own results say themselves what they follow from (`studies.Study`).
+    That is its text, comments included, as they are read in it; the code that it reaches; its own
+    figures; its parameters, in the text or `changed`; and the results that it reads.
     """
-    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
-    stores = [results(profile, name) for name in names() if name <= notebook]
-    files = [path for store in stores for path in sorted(store.rglob("*")) if path.is_file()]
-    for root, paths in (
-        (project(), [project() / "notebooks" / f"{notebook}.py", *files]),
-        (PACKAGE, sorted(PACKAGE.rglob("*.py"))),
-    ):
-        for path in paths:
-            digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()
+    return digest.digest(
+        "notebook",
+        digest.script_digest(project() / "notebooks" / f"{notebook}.py"),
+        digest.source_digest(module_of(notebook)),
+        dict(changed),
+        {name: fresh.store_digest(results(profile, name)) for name in fresh.reads(notebook)},
+    )
 
 
-def up_to_date(notebook, profile, parameters):
-    """Whether the executed notebook, its results and its figures are there and follow from what there is now."""
+def up_to_date(notebook: str, profile: str, changed: Mapping[str, Any]) -> bool:
+    """Whether notebook, results and figures are there and follow from what there is now."""
     import nbformat
 
     path = executed(notebook, profile)
-    drawn = (
-        figures(profile) / f"{name}.{suffix}" for name in FIGURES[notebook] for suffix in SUFFIXES
-    )
-    if not path.is_file() or not all(figure.is_file() for figure in drawn):
+    folder = figures(profile)
+    files = [folder / f"{name}.{suffix}" for name in figures_of(notebook) for suffix in SUFFIXES]
+    if not path.is_file() or not all(file.is_file() for file in files):
         return False
-    return nbformat.read(path, as_version=4).metadata.get("xyep") == stamp(
-        notebook, profile, parameters
-    )
+    made_from = nbformat.read(path, as_version=4).metadata.get("xyep")
+    return made_from == stamp(notebook, profile, changed)
 
 
-def run(notebook, profile="quick", *, workers=None, scheduler=None, parameters=None, echo=print):
-    """Execute one notebook at a profile, unless it is up to date; returns the path of the executed notebook.
+def run(
+    notebook: str,
+    profile: str = "quick",
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    changed: Mapping[str, Any] | None = None,
+    echo: Callable[[str], Any] = print,
+) -> bool:
+    """Execute a notebook at a profile, unless it is up to date; returns whether it was executed.
 
-    It appears under its name only when it has run through.
+    `changed` are parameters that differ from those of the profile. The values are written into the
+    notebook's parameters cell, so that whoever edits them there changes them. It appears under its
+    name only when it has run through.
+
+    Raises
+    ------
+    ValueError
+        For an unknown notebook, profile or parameter.
+    NotebookError
+        When a cell raised, or the notebook's process died.
     """
     import jupytext
     import nbformat
-    import papermill
 
     check_choice("notebook", notebook, tuple(names()))
-    chosen = profile_parameters(notebook, profile) | (parameters or {})
-    given = chosen | {"profile": profile, "workers": workers, "scheduler": scheduler}
-    check_parameters(notebook, given)
-    root, target = project(), executed(notebook, profile)
-    if up_to_date(notebook, profile, chosen):
-        echo(f"{notebook}: up to date")
-        return target
+    changes = profile_parameters(notebook, profile) | dict(changed or {})
+    if workers is not None:
+        check_integer("workers", workers, 1)
+    options = {"profile": profile, "workers": workers, "scheduler": scheduler}
+    check_parameters(notebook, changes | options)
+    if up_to_date(notebook, profile, changes):
+        return False
+    target = executed(notebook, profile)
     target.parent.mkdir(parents=True, exist_ok=True)
-    document = jupytext.read(root / "notebooks" / f"{notebook}.py")
+    document = jupytext.reads(source(notebook), fmt="py:percent")
+    for number, cell in enumerate(document.cells):
+        cell["id"] = f"cell-{number}"  # random ones would differ from run to run
+    (cell,) = (c for c in document.cells if "parameters" in c.metadata.get("tags", []))
+    shown = written(cell.source, changes | {"profile": profile})
+    cell.source = written(shown, options)
+    _execute(document, echo)
+    cell.source = shown  # without workers and scheduler, on which no result depends
+    _tidy(document)
+    document.metadata["xyep"] = stamp(notebook, profile, changes)
+    partial = target.with_suffix(".partial")
+    nbformat.write(document, partial)
+    os.replace(partial, target)
+    return True
+
+
+def _execute(document: Any, echo: Callable[[str], Any]) -> None:
+    """Run all cells in place, by a kernel of this interpreter in the project's folder."""
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
+
     document.metadata["kernelspec"] = {
         "name": "python3",
         "display_name": "Python 3",
         "language": "python",
     }
-    for number, cell in enumerate(document.cells):
-        cell["id"] = f"cell-{number}"  # random ones would differ from run to run
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory() as scratch:
-        source, done = Path(scratch, "source.ipynb"), Path(scratch, "done.ipynb")
-        nbformat.write(document, source)
-        with _watch(Path(scratch, "progress"), echo) as progress:
-            environment = {
-                "XYEP_PROJECT_DIR": str(root),
-                "XYEP_PROGRESS_FILE": str(progress),
-                "MPLBACKEND": "agg",
-            }
-            before = {key: os.environ.get(key) for key in environment}
-            os.environ.update(environment)
+    # without folders to search, the only kernel is that of this interpreter, whatever else is
+    # called python3
+    kernels = AsyncKernelManager(
+        kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[])
+    )
+    client = NotebookClient(document, km=kernels, timeout=None, record_timing=False)
+    failed: list[BaseException] = []
+    with tempfile.TemporaryDirectory() as scratch, _watch(Path(scratch, "progress"), echo) as path:
+        environment = {
+            **os.environ,
+            "XYEP_PROJECT_DIR": str(project()),
+            "XYEP_DATA_DIR": str(data()),  # a relative one would be taken from another folder there
+            "XYEP_REPRODUCE": "1",
+            "XYEP_PROGRESS_FILE": str(path),
+            "MPLBACKEND": "agg",
+        }
+
+        def work() -> None:
             try:
-                quiet = {
-                    "progress_bar": False,
-                    "log_output": False,
-                    "extra_arguments": ["--IPKernelApp.log_level=40"],
-                }
-                papermill.execute_notebook(
-                    source, done, parameters=given, kernel_name="python3", cwd=str(root), **quiet
+                client.execute(
+                    env=environment,
+                    cwd=str(project()),
+                    extra_arguments=["--IPKernelApp.log_level=40"],
+                    cleanup_kc=True,
                 )
-            finally:
-                for key, value in before.items():
-                    os.environ.pop(key) if value is None else os.environ.update({key: value})
-        document = _tidy(nbformat.read(done, as_version=4))
-        document.metadata["xyep"] = stamp(notebook, profile, chosen)
-        nbformat.write(document, target.with_suffix(".partial"))
-        os.replace(target.with_suffix(".partial"), target)
-    echo(f"{notebook}: done in {time.monotonic() - started:.0f} s")
-    return target
+            except BaseException as error:
+                failed.append(error)
+
+        # in a thread, as nbclient handles signals in the main one, and then nobody learns of them
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        try:
+            while thread.is_alive():
+                thread.join(1.0)
+        except BaseException:
+            _stop(kernels, thread)
+            raise
+    for error in failed:
+        if isinstance(error, CellExecutionError):
+            raise NotebookError(str(error)) from None
+        if isinstance(error, DeadKernelError):
+            raise NotebookError(
+                "its process died; if memory ran out, fewer --workers need less"
+            ) from None
+        raise error
 
 
-def _tidy(document):
-    """Drop what differs from run to run and says nothing: times of cells and paths of this machine."""
-    document.metadata.pop("papermill", None)
+def _stop(kernels: Any, thread: threading.Thread) -> None:
+    """Interrupt the notebook, so that it ends its workers; end it if it takes long."""
+    for signal_, patience in ((signal.SIGINT, 10.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
+        pid = getattr(kernels.provisioner, "pid", None)
+        if pid and thread.is_alive():
+            try:
+                os.kill(pid, signal_)
+            except ProcessLookupError:
+                pass
+            thread.join(patience)
+
+
+def _tidy(document: Any) -> None:
+    """Drop what differs from run to run and says nothing: paths of this machine."""
     for cell in document.cells:
-        for key in ("papermill", "execution"):
-            cell.metadata.pop(key, None)
+        cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
             if output.output_type == "stream":
                 output.text = re.sub(r"[^\s\"']*/(?=(xyep|site-packages)/)", "", output.text)
-    return document
 
 
-class _watch:
-    """Repeats the last line of a progress file on the terminal while the notebook's kernel, another process, writes it."""
+@contextmanager
+def _watch(path: Path, echo: Callable[[str], Any]) -> Iterator[Path]:
+    """Repeat the last line of a progress file while the notebook's process writes it."""
+    over = threading.Event()
 
-    def __init__(self, path, echo):
-        self.path, self.echo, self.over = path, echo, threading.Event()
-
-    def __enter__(self):
-        self.thread = threading.Thread(target=self._follow, daemon=True)
-        self.thread.start()
-        return self.path
-
-    def __exit__(self, *exception):
-        self.over.set()
-        self.thread.join()
-
-    def _follow(self):
+    def follow() -> None:
         seen = ""
-        while not self.over.wait(5.0):
-            if self.path.is_file():
-                line = self.path.read_text().replace("\r", "\n").strip().rpartition("\n")[2]
+        while not over.wait(5.0):
+            if path.is_file():
+                line = path.read_text("utf-8").replace("\r", "\n").strip().rpartition("\n")[2]
                 if line and line != seen:
-                    self.echo(line)
+                    echo(line)
                     seen = line
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    try:
+        yield path
+    finally:
+        over.set()
+        thread.join()

@@ -1,72 +1,148 @@
-"""Figures, each a function of a stored result alone.
+"""Figures, each a drawing of a stored result and of the finding that is made from it.
 
-A figure function takes the DataTree of its notebook and returns a matplotlib figure and a caption; numbers in the caption are computed
-from the same data. `draw` writes them for a profile; `FIGURES` lists them by notebook. ``xyep figures`` redraws all from results/.
+A notebook's module lists its figures: ``FIGURES: dict[str, Figure]``. A `Figure` has three
+functions: ``finding(tree)`` computes the numbers, ``draw(tree, finding)`` returns a matplotlib
+figure, and ``caption(finding)`` words it. ``xyep figures`` redraws all of them from results/.
 """
 
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from PIL import Image
 
 from ...checks import check_choice
 from ...paths import figures as folder
-from .equilibrium import EQUILIBRIUM
-from .guidelines import GUIDELINES
-from .iris import IRIS
-from .mnist import IMAGES
-from .recommendations import recommendations as recommendations
-from .responses import RESPONSES
-from .style import RC, save
+from .style import PAGE, RC, Figure, save
 from .style import SUFFIXES as SUFFIXES
-from .xor import XOR
 
-#: notebook → figure name → function(tree) → (figure, caption)
-FIGURES = {
-    "01_equilibrium_propagation": EQUILIBRIUM,
-    "02_xor_training": XOR,
-    "03_xor_lattice_responses": RESPONSES,
-    "04_iris_system_size": IRIS,
-    "05_mnist_stacked_lattices": IMAGES,
-    "06_guidelines": GUIDELINES,
+#: Notebook → its module here. A module is imported when it is asked for, so that a notebook does
+#: not follow from the figures of another.
+MODULES = {
+    "01_equilibrium_propagation": "equilibrium",
+    "02_xor_training": "xor",
+    "03_xor_lattice_responses": "responses",
+    "04_iris_system_size": "iris",
+    "05_mnist_stacked_lattices": "images",
+    "06_guidelines": "guidelines",
 }
+#: Width in which a notebook shows a figure of a page's width, in pixels of the screen.
+SHOWN = 720
 
 
-def draw(notebook, tree, target, only=None, rc=None):
-    """Draw and save a notebook's figures (or `only` one) with captions in the folder `target`; returns the paths of the PNGs.
+def module_of(notebook: str) -> str:
+    """Full name of the module of a notebook's figures."""
+    return f"{__name__}.{MODULES[check_choice('notebook', notebook, tuple(MODULES))]}"
 
-    `rc` changes matplotlib's settings, such as ``{"image.cmap": "cividis", "font.size": 9}``.
-    """
-    for key in rc or {}:
+
+def figures_of(notebook: str) -> dict[str, Figure]:
+    """A notebook's figures by name."""
+    return import_module(module_of(notebook)).FIGURES
+
+
+def _chosen(notebook: str, only: str | None) -> Iterable[str]:
+    known = figures_of(notebook)
+    return known if only is None else [check_choice("only", only, tuple(known))]
+
+
+def _check_rc(rc: Mapping[str, Any]) -> None:
+    for key, value in rc.items():
         if key not in mpl.rcParams:
             raise ValueError(
                 f"rc: matplotlib has no setting {key!r}; they are listed in matplotlib.rcParams"
             )
         try:
-            mpl.RcParams({key: rc[key]})
+            mpl.RcParams({key: value})
         except ValueError as error:
-            raise ValueError(
-                f"rc: {key} cannot be {rc[key]!r} ({str(error).partition(';')[0][:100]})"
-            ) from error
+            reason = str(error).partition(";")[0][:100]
+            raise ValueError(f"rc: {key} cannot be {value!r} ({reason})") from None
+
+
+def draw(
+    notebook: str,
+    tree: xr.DataTree,
+    target: str | Path,
+    only: str | None = None,
+    rc: Mapping[str, Any] | None = None,
+) -> list[Path]:
+    """Draw and save a notebook's figures (or `only` one) with captions; returns the PNGs' paths.
+
+    `target` is a folder; `rc` changes matplotlib's settings: ``{"image.cmap": "cividis",
+    "font.size": 9}``.
+    """
+    _check_rc(rc or {})
     paths = []
-    for name in (
-        FIGURES[notebook]
-        if only is None
-        else [check_choice("only", only, tuple(FIGURES[notebook]))]
-    ):
-        with mpl.rc_context(RC | (rc or {})):
-            paths.append(save(*FIGURES[notebook][name](tree), Path(target) / name))
+    for name in _chosen(notebook, only):
+        figure = figures_of(notebook)[name]
+        finding = figure.finding(tree)
+        with mpl.rc_context(RC | dict(rc or {})):
+            drawn = figure.draw(tree, finding)
+            paths.append(save(drawn, figure.caption(finding), Path(target) / name))
     return paths
 
 
-def show(notebook, name, tree, profile):
-    """Draw, save and display one figure in a notebook, caption below; at half the resolution, as notebooks should load fast."""
-    from IPython.display import Image, Markdown, display
-    from PIL import Image as Raster
+def differences(
+    notebook: str, tree: xr.DataTree, where: str | Path, only: str | None = None
+) -> Iterator[str]:
+    """What differs between the figures that are stored in a folder and what is drawn now, in words.
+
+    Every pixel counts, and every word of the captions.
+    """
+    for name in _chosen(notebook, only):
+        figure = figures_of(notebook)[name]
+        finding = figure.finding(tree)
+        missing = [f"{name}.{s}" for s in SUFFIXES if not (Path(where) / f"{name}.{s}").is_file()]
+        if missing:
+            yield f"{', '.join(missing)}: not there"
+            continue
+        made = BytesIO()
+        with mpl.rc_context(RC):
+            drawn = figure.draw(tree, finding)
+            drawn.savefig(made, format="png", dpi=300)
+            plt.close(drawn)
+        stored, made_now = _pixels(Path(where) / f"{name}.png"), _pixels(made)
+        if stored.shape != made_now.shape:
+            yield f"{name}.png: found {_size(stored)} pixels; {_size(made_now)} are drawn now"
+        elif (stored != made_now).any():
+            share = (stored != made_now).any(axis=-1).mean()
+            yield f"{name}.png: {100 * share:.2g} % of the pixels differ from what is drawn now"
+        if figure.caption(finding) not in (Path(where) / f"{name}.md").read_text("utf-8"):
+            yield f"{name}.md: not the caption of today"
+
+
+def _pixels(file: Path | BytesIO) -> np.ndarray:
+    with Image.open(file) as picture:
+        return np.asarray(picture.convert("RGBA"))
+
+
+def _size(pixels: np.ndarray) -> str:
+    return f"{pixels.shape[1]}×{pixels.shape[0]}"
+
+
+def show(notebook: str, name: str, tree: xr.DataTree, profile: str) -> None:
+    """Draw, save and display one figure in a notebook, caption below.
+
+    Letters have the same size in all figures: a figure is shown as wide as it is. It is shown at
+    half the resolution, as notebooks should load fast.
+    """
+    from IPython.display import Image as Shown
+    from IPython.display import Markdown, display
 
     (path,) = draw(notebook, tree, folder(profile), name)
     small = BytesIO()
-    with Raster.open(path) as picture:
+    with Image.open(path) as picture:
+        inches = picture.width / 300
         picture.convert("RGB").reduce(2).save(small, "png", optimize=True)
-    caption = path.with_suffix(".md").read_text().partition("\n\n")[2].strip()
-    display(Image(small.getvalue(), width=720), Markdown(f"*{caption}*"))
+    width = round(SHOWN * inches / PAGE)
+    display(Shown(small.getvalue(), width=width), Markdown(caption_of(path)))
+
+
+def caption_of(path: Path) -> str:
+    """The caption that was saved beside a figure."""
+    return path.with_suffix(".md").read_text("utf-8").partition("\n\n")[2].strip()

@@ -1,11 +1,10 @@
-"""The studies of the notebooks: what is run and measured, as DataTrees; one module a group of notebooks."""
+"""The studies of the notebooks: what is run and measured; one module a group of notebooks."""
 
-from .common import Study, ordered
+from .common import Study, earlier, ordered
 from .equilibrium import dynamics, equilibria, gradient_errors, group_states, sample_networks
 from .guidelines import (
     copied,
     density,
-    earlier,
     initial_state_success,
     precision_success,
     reach,

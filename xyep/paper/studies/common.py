@@ -1,136 +1,221 @@
-"""What every study shares: results are computed once, and read back as long as nothing that they follow from has changed."""
+"""What every study shares: a result is computed once, and read back while it still follows."""
 
-import hashlib
 import json
-import sys
+import os
 import time
-from dataclasses import is_dataclass
-from functools import lru_cache
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import xarray as xr
 
+from ...checks import check_choice
 from ...ensembles import discard_partial
-from ...network import Network
-from ...paths import PACKAGE, results
+from ...paths import results
 from ...provenance import provenance
 from ...store import StoreError, partial_folder, read_tree, write_tree
-from ...tasks import Task
+from .. import cells, fresh
 
-#: What numbers follow from, beside the module of the study itself.
-_MODULES = "architectures blocks cost energy ensembles gradients network optimizers relaxation responses store tasks training"
-SOURCES = ("kernels/*.py", *(f"{name}.py" for name in _MODULES.split()))
+#: "mine" is where a reader's own parameters go; it has none of its own.
+PROFILES = ("smoke", "quick", "paper", "mine")
 
-
-@lru_cache
-def source_digest(*files):
-    """SHA-256 of the package's numerical code and of further files."""
-    digest = hashlib.sha256()
-    for path in [
-        *sorted(path for pattern in SOURCES for path in PACKAGE.glob(pattern)),
-        *map(Path, files),
-    ]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+Found = xr.Dataset | xr.DataTree | dict[str, xr.Dataset]
 
 
-def _plain(value):
-    """An argument as JSON values that differ when what it stands for differs."""
-    if isinstance(value, (Network, Task)):
-        return [type(value).__name__, value.name, value.digest]
-    if is_dataclass(value):
-        return [
-            type(value).__name__,
-            _plain({name: getattr(value, name) for name in value.__dataclass_fields__}),
-        ]
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [_plain(v) for v in value]
-    return value.item() if isinstance(value, np.generic) else value
+def earlier(notebook: str, profile: str) -> xr.DataTree:
+    """Results of another notebook at a profile; at "mine", those of the paper where there are none.
 
-
-def ordered(ds):
-    """A Dataset with its variables sorted by name, as Zarr lists them in any order."""
-    data, coords = (
-        {name: ds[name].variable for name in sorted(group)} for group in (ds.data_vars, ds.coords)
+    Raises
+    ------
+    FileNotFoundError
+        When that notebook has no results yet.
+    """
+    for chosen in (profile, "paper") if profile == "mine" else (profile,):
+        if results(chosen, notebook).exists():
+            return read_tree(results(chosen, notebook))
+    raise FileNotFoundError(
+        f"results of {notebook} are read here, and there are none: run "
+        f"`xyep reproduce {notebook} --profile {profile}` first"
     )
-    return xr.Dataset(data, coords, ds.attrs)
 
 
 class Study:
-    """The results of one notebook at one profile, a DataTree of nodes kept in ``results/<profile>/<notebook>.zarr``.
+    """Results of one notebook at one profile, kept in ``results/<profile>/<notebook>.zarr``.
 
-    Call it with a function and its arguments: the function's Dataset becomes a node, or a dict of Datasets several. If the store holds
-    what the same function made of equal arguments with the same code, this is taken instead. `train` does the same for functions that
-    train ensembles, whose finished runs are kept until `finish` writes the tree.
+        study = Study("02_xor_training", globals())
+
+    takes every name of the notebook's ``parameters`` cell from the namespace, with profile, workers
+    and scheduler. Then
+
+        study(function, *arguments, node="name", **keywords)
+
+    keeps what the function returns: a Dataset as the node, a dict of Datasets or a DataTree as the
+    node and nodes below it. If the store holds what the same function made of equal arguments with
+    the same code, this is taken instead. `train` does the same for functions that train ensembles,
+    whose finished runs are kept until `finish` writes the tree.
+
+    The published results are not overwritten by a reader who changes a parameter: what is not made
+    by ``xyep reproduce`` with the notebook's own parameters goes to the profile "mine", and a line
+    says so.
     """
 
-    def __init__(self, notebook, profile, parameters, workers=None, scheduler=None):
-        self.parameters, self.store = parameters, results(profile, notebook)
-        self.where = {"workers": workers, "scheduler": scheduler}
-        self.nodes, self.made = {}, False
-        self.kept = xr.DataTree()
-        if self.store.exists():
-            try:
-                self.kept = read_tree(self.store)
-            except Exception as error:  # whatever it is, it is not ours: zarr, xarray and the system each raise their own
-                raise StoreError(
-                    f"store: {self.store} exists and is not a store of xyep ({error}); move it away"
-                ) from error
-            if not {"parameters", "version"} <= set(self.kept.attrs):
-                raise StoreError(
-                    f"store: {self.store} was not written by a notebook of xyep; move it away"
+    def __init__(self, notebook: str, namespace: MutableMapping[str, Any]) -> None:
+        known = cells.parameters(notebook)
+        missing = [name for name in known if name not in namespace]
+        if missing:
+            raise ValueError(
+                f"namespace: {', '.join(missing)} missing, of the parameters of {notebook}; "
+                "run its parameters cell first"
+            )
+        given = {name: namespace[name] for name in known}
+        cells.check_parameters(notebook, given)
+        self.profile = check_choice("profile", given["profile"], PROFILES)
+        self.where = {"workers": given["workers"], "scheduler": given["scheduler"]}
+        self.parameters = {n: v for n, v in given.items() if n not in cells.OPTIONS}
+        published = results("paper", notebook)
+        if self.profile == "paper" and published.exists() and not _asked_for():
+            changed = _changed(self.parameters, read_attrs(published).get("parameters"))
+            if changed:
+                self.profile = namespace["profile"] = "mine"
+                print(
+                    f"results/paper was made with other values of {', '.join(changed)} and stays "
+                    'as it is: these results and figures go to the profile "mine"'
                 )
+        self.notebook, self.store = notebook, results(self.profile, notebook)
+        self.nodes: dict[str, xr.Dataset] = {}
+        self.made = False
+        self.kept = self._open()
 
-    def __call__(self, function, *arguments, node=None, **keywords):
-        return self._add(function, node, arguments, keywords, False)
+    def _open(self) -> xr.DataTree:
+        if not self.store.exists():
+            return xr.DataTree()
+        try:
+            kept = read_tree(self.store)
+        except Exception as error:  # zarr, xarray and the system each raise their own
+            raise StoreError(
+                f"store: {self.store} exists and is not a store of xyep ({error}); move it away"
+            ) from error
+        if not {"parameters", "version"} <= set(kept.attrs):
+            raise StoreError(
+                f"store: {self.store} was not written by a notebook of xyep; move it away"
+            )
+        return kept
 
-    def train(self, function, *arguments, node=None, **keywords):
-        return self._add(function, node, arguments, keywords, True)
+    def __call__(
+        self,
+        function: Callable[..., Found],
+        *arguments: Any,
+        node: str | None = None,
+        **keywords: Any,
+    ) -> None:
+        self._add(function, node, arguments, keywords, False)
 
-    def _add(self, function, node, arguments, keywords, ensembles):
-        call = [
-            function.__qualname__,
-            node,
-            _plain(arguments),
-            _plain(keywords),
-            source_digest(sys.modules[function.__module__].__file__),
-        ]
-        key = hashlib.sha256(json.dumps(call).encode()).hexdigest()
+    def train(
+        self,
+        function: Callable[..., Found],
+        *arguments: Any,
+        node: str | None = None,
+        **keywords: Any,
+    ) -> None:
+        self._add(function, node, arguments, keywords, True)
+
+    def earlier(self, notebook: str) -> xr.DataTree:
+        """Results of another notebook that this one goes on from."""
+        return earlier(notebook, self.profile)
+
+    def _add(
+        self,
+        function: Callable[..., Found],
+        node: str | None,
+        arguments: tuple[Any, ...],
+        keywords: dict[str, Any],
+        ensembles: bool,
+    ) -> None:
+        key = fresh.key(function, node, arguments, keywords)
         found = {
-            name: child.to_dataset()
-            for name, child in self.kept.items()
+            child.path.lstrip("/"): child.to_dataset(inherit=False)
+            for child in self.kept.subtree
             if child.attrs.get("made_from") == key
         }
         if not found:
             self.made, started = True, time.monotonic()
             # finished runs of another call or of other code are not taken for those of this one
-            where = (
-                {"store": partial_folder(self.store) / key[:16]} | self.where if ensembles else {}
-            )
-            found = function(*arguments, **keywords, **where)
-            found = {node: found} if node else found
+            partial = {"store": partial_folder(self.store) / key[:16], **self.where}
+            made = function(*arguments, **keywords, **(partial if ensembles else {}))
             attrs = {
                 "made_from": key,
                 "made_in_s": round(time.monotonic() - started, 1),
-            } | provenance()
-            found = {name: ds.assign_attrs(attrs) for name, ds in found.items()}
+                **provenance(),
+            }
+            found = {path: ds.assign_attrs(attrs) for path, ds in _nodes(made, node).items()}
+        twice = sorted(set(found) & set(self.nodes))
+        if twice:
+            raise ValueError(f"node: {', '.join(twice)} is there already; another name is needed")
         self.nodes |= found
 
-    def finish(self):
+    def finish(self) -> xr.DataTree:
         """Write the tree, if anything in it is new, and forget the partial runs."""
-        attrs = {"parameters": self.parameters}
-        if (
-            self.made
-            or set(self.nodes) != set(self.kept)
-            or self.kept.attrs.get("parameters") != json.loads(json.dumps(self.parameters))
-        ):
+        kept = {c.path.lstrip("/") for c in self.kept.subtree if "made_from" in c.attrs}
+        parameters = json.loads(json.dumps(self.parameters))
+        if self.made or set(self.nodes) != kept or self.kept.attrs.get("parameters") != parameters:
             tree = xr.DataTree.from_dict(self.nodes)
             times = {ds.attrs["made_from"]: ds.attrs["made_in_s"] for ds in self.nodes.values()}
-            tree.attrs = {**provenance(), **attrs, "wall_time_s": round(sum(times.values()), 1)}
+            tree.attrs = {
+                **provenance(),
+                "parameters": parameters,
+                "wall_time_s": round(sum(times.values()), 1),
+            }
             write_tree(tree, self.store)
-            self.kept = tree
+            self.kept = self._open()
         discard_partial(self.store)
         return self.kept
+
+
+def _nodes(found: Found, node: str | None) -> dict[str, xr.Dataset]:
+    """Path in the tree → Dataset, of what a study's function returned."""
+    if isinstance(found, xr.Dataset):
+        found = {"": found}
+    elif isinstance(found, xr.DataTree):
+        found = {
+            child.path.lstrip("/"): child.to_dataset(inherit=False)
+            for child in found.subtree
+            if child.has_data or child.attrs
+        }
+    elif not isinstance(found, dict):
+        raise TypeError(
+            f"function: returned {type(found).__name__}; a Dataset, a DataTree or a dict of "
+            "Datasets is needed"
+        )
+    paths = {"/".join(filter(None, (node, name))): ds for name, ds in found.items()}
+    if "" in paths:
+        raise ValueError("node: missing; a name is needed for what the function returned")
+    return paths
+
+
+def _asked_for() -> bool:
+    """Whether ``xyep reproduce`` runs this notebook, with the parameters of its source."""
+    return bool(os.environ.get("XYEP_REPRODUCE"))
+
+
+def read_attrs(store: Path) -> dict[str, Any]:
+    """Attributes of a tree, without reading its data."""
+    try:
+        return json.loads((store / "zarr.json").read_text("utf-8"))["attributes"]
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
+def _changed(parameters: dict[str, Any], stored: dict[str, Any] | None) -> list[str]:
+    """Names of parameters whose values differ from those that a result was made with."""
+    plain = json.loads(json.dumps(parameters))
+    stored = {} if stored is None else stored
+    return sorted(n for n in plain.keys() | stored.keys() if plain.get(n) != stored.get(n))
+
+
+def ordered(ds: xr.Dataset) -> xr.Dataset:
+    """A Dataset with its variables sorted by name, as Zarr lists them in any order."""
+    data, coords = (
+        {name: ds[name].variable for name in sorted(map(str, group))}
+        for group in (ds.data_vars, ds.coords)
+    )
+    return xr.Dataset(data, coords, ds.attrs)
