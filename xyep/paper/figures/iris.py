@@ -5,14 +5,9 @@ import xarray as xr
 from matplotlib.ticker import NullLocator
 
 from ..findings import iris
-from ..findings.iris import TRAINED, Couplings, Row, Sizes, Skips
+from ..findings.iris import TRAINED, Couplings, Sizes, Skips
 from ..findings.statistics import count
-from ..findings.words import shells
 from .style import COLUMN, Canvas, Figure, bars, letters, look, plain, subplots, success
-
-
-def _label(kind):
-    return shells(kind) if isinstance(kind, (int, float)) else kind.replace("_", "-")
 
 
 def _mean(axis, x, differences, style, **keywords):
@@ -50,7 +45,7 @@ def draw_size(tree: xr.DataTree, found: Sizes) -> Canvas:
     figure, axes, series = _panels(found, 2, height=3.9)
     for (top, low), kind, rows in series:
         style, sites = look(rows[0].traits), [row.sites for row in rows]
-        _mean(top, sites, [row.error for row in rows], style.lines, label=_label(kind))
+        _mean(top, sites, [row.error for row in rows], style.lines, label=kind)
         for row in rows:
             success(low, row.sites, row.trained, **style.points)
         low.plot(sites, [row.trained.mean() for row in rows], color=style.color, ls=style.line)
@@ -87,7 +82,7 @@ def draw_couplings(tree: xr.DataTree, found: Couplings) -> Canvas:
     for (_, kind), rows in found.sizes.series.items():
         far = rows[0].traits.get("placement") == "edges"
         style = look(rows[0].traits).lines | ({"mfc": "white", "lw": 0.6} if far else {})
-        text = None if far else _label(kind)
+        text = None if far else kind
         x = [row.couplings for row in rows]
         _mean(axis, x, [row.error for row in rows], style, label=text)
     axis.plot([], [], "o", color="0.4", mfc="white", label="inputs opposite outputs")
@@ -108,8 +103,7 @@ def couplings_caption(found: Couplings) -> str:
         f"Means and 95 % intervals of {found.sizes.runs} runs. Best on validation flowers: "
         f"{best.name}, {best.couplings} couplings; {compared.dense.name}, "
         f"{compared.dense.couplings} couplings. Dotted: {compared.baseline}, from which the "
-        f"lattice differs by {compared.linear.text(digits=1)} points. Open markers: inputs opposite "
-        "outputs."
+        f"lattice differs by {compared.linear.text(digits=1)} points. Open: inputs opposite outputs."
     )
 
 
@@ -118,7 +112,7 @@ def draw_sweeps(tree: xr.DataTree, found: Sizes) -> Canvas:
     figure, axes, series = _panels(found, height=2.5)
     for (axis,), kind, rows in series:
         style, sites = look(rows[0].traits), [row.sites for row in rows]
-        for when, keywords in (("before", {"mfc": "white"}), ("after", {"label": _label(kind)})):
+        for when, keywords in (("before", {"mfc": "white"}), ("after", {"label": kind})):
             values = np.array([row.sweeps[when] for row in rows]).T
             bars(axis, sites, values, style, **keywords)
             axis.plot(sites, values[1], color=style.color, ls=style.line, lw=0.8)
@@ -157,7 +151,13 @@ def draw_skips(tree: xr.DataTree, found: Skips) -> Canvas:
     for row in found.near:
         style = look(row.traits)
         points = style.points | {"zorder": 3}
-        _mean(axes[0], [found.added(row)], [row.error], points, label=_label(row.traits["shells"]))
+        _mean(
+            axes[0],
+            [found.added(row)],
+            [row.error],
+            points,
+            label=look(row.traits, full=False).label,
+        )
         success(axes[1], found.added(row), row.trained, **style.points)
     x = [found.added(row) for row in found.long]
     _mean(axes[0], x, [row.error for row in found.long], skips.lines, label="random skips")
@@ -181,9 +181,9 @@ def skips_caption(found: Skips) -> str:
     answer = {"yes": "help", "no": "hurt"}.get(found.verdict, "are not shown to help or hurt")
     return (
         f"**Random long couplings {answer} where inputs are far from outputs.** "
-        f"{bare.name}, with couplings added between random sites, drawn for each run, or as further "
-        f"shells. (a) Means and 95 % intervals of {len(bare.accuracy)} runs, (b) share of runs with "
-        f"at least {TRAINED:.0%} right. Largest change: {found.gains[most].text(digits=1)} "
+        f"{bare.name}, with couplings added between random sites, drawn for each run, or as "
+        f"further shells. (a) Means and 95 % intervals of {len(bare.accuracy)} runs, (b) share "
+        f"of runs with at least {TRAINED:.0%} right. Largest change: {found.gains[most].text(digits=1)} "
         f"points with {found.added(found.long[most])} skips; trained {count(bare.trained)} → "
         f"{count(found.long[most].trained)}."
     )

@@ -65,10 +65,10 @@ def rows(ds: xr.Dataset) -> list[Row]:
 class Sizes:
     """Networks of growing size, in series that differ in size alone.
 
-    series : {(panel, family or shells): rows};  baselines : test error in % of linear classifiers
+    series : {(panel, label): rows};  baselines : test error in % of linear classifiers
     """
 
-    series: dict[tuple[str, object], list[Row]]
+    series: dict[tuple[str, str], list[Row]]
     baselines: dict[str, Difference]
     epochs: int
     runs: int
@@ -82,11 +82,11 @@ class Sizes:
 
 def sizes(tree: xr.DataTree) -> Sizes:
     ds = tree["networks"].to_dataset()
-    series: dict[tuple[str, object], list[Row]] = {}
+    series: dict[tuple[str, str], list[Row]] = {}
     for row in rows(ds):
         place = PLACES.get(row.traits.get("placement", ""), "")
-        kind = row.traits["shells"] if place else row.traits["family"]
-        series.setdefault((f"lattice, {place}" if place else "dense", kind), []).append(row)
+        panel = f"lattice, {place}" if place else "dense"
+        series.setdefault((panel, label(row.traits, full=False)), []).append(row)
     linear = tree["baselines"]["test_accuracy"]
     baselines = {
         str(name): _mean(100 * (1 - linear.sel(classifier=name).values))
@@ -94,7 +94,7 @@ def sizes(tree: xr.DataTree) -> Sizes:
     }
     unfinished = int(ds["free_unconverged"].sum())
     panels = ["dense", *(f"lattice, {place}" for place in PLACES.values())]
-    order = sorted(series, key=lambda key: (panels.index(key[0]), str(key[1])))
+    order = sorted(series, key=lambda key: (panels.index(key[0]), key[1]))
     return Sizes(
         {key: series[key] for key in order},
         baselines,

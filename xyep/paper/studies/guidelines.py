@@ -13,27 +13,14 @@ from ...energy import force
 from ...ensembles import Case, train_ensemble
 from ...network import Network
 from ...optimizers import Adam
-from ...paths import results
 from ...random import normal
 from ...relaxation import GaussSeidel, relax
 from ...responses import nudge_response
-from ...store import StoreError, read_tree
 from ...tasks import load_task
 from ...training import Training, make_training
 from .xor import skip_networks
 
 Lattices = Mapping[str, Sequence[Network]]
-
-
-def earlier(notebook: str, profile: str) -> xr.DataTree:
-    """Results of another notebook at the same profile."""
-    try:
-        return read_tree(results(profile, notebook))
-    except StoreError:
-        raise FileNotFoundError(
-            f"06 reads the results of {notebook}, and there are none: "
-            f"run `xyep reproduce {notebook} --profile {profile}` first"
-        ) from None
 
 
 def copied(values: Mapping[str, Any], source: str) -> xr.Dataset:
@@ -136,9 +123,11 @@ def trained_reach(responses: xr.DataTree) -> xr.Dataset:
     runs = responses.to_dataset(inherit=False)
     rates = []
     for name in runs["network"].values:
-        ds, size = responses[name].to_dataset(), int(runs["size"].sel(network=name))
-        free, output = ds["role"].values != "input", ds["role"].values == "output"
-        distance = np.hypot(*(ds[x].values - ds[x].values[output] for x in ("x", "y")))
+        ds, size = (
+            responses[str(name)].to_dataset(inherit=False),
+            int(runs["size"].sel(network=name)),
+        )
+        free, distance = ds["role"].values != "input", ds["output_distance"].values
         response = ds["nudge_response"].isel(snapshot=[0, -1]).values[..., free]
         profile = log_profile(response, distance[free], size // 2)
         rates.append(decay_rate(profile.mean(axis=2)))  # over the patterns
@@ -284,12 +273,13 @@ def precision_success(
 
     def stopped(estimator: str, beta: float, tolerance: float) -> Training:
         solver = GaussSeidel(tol=tolerance, dtype="float32", max_sweeps=1000)
-        return make_training(training, estimator=estimator, beta=beta, solver=solver)
+        options = {"solver": solver, "nudged_solver": solver}
+        return make_training(training, estimator=estimator, beta=beta, **options)
 
     def noisy(estimator: str, beta: float, phase_error: float) -> Training:
         noise = readout_noise(phase_error, beta, estimator, relaxations)
         optimizer = NoisyGradient(training.optimizer, noise)
-        options = {"optimizer": optimizer, "solver": PRECISE}
+        options = {"optimizer": optimizer, "solver": PRECISE, "nudged_solver": PRECISE}
         return make_training(training, estimator=estimator, beta=beta, **options)
 
     found = {}

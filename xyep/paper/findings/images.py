@@ -1,0 +1,412 @@
+"""What notebook 05 finds: images on stacked lattices, and how they were tuned."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from ...responses import affected
+from . import CONSISTENT, NOT_FOUND, OPEN, Finding
+from .statistics import LEVEL, Difference, holm, listed, p_text, paired, percent, welch
+from .words import counted, label, traits_of
+
+#: A local network is comparable if it answers at most this share of images fewer right.
+MARGIN = 0.003
+#: Best accuracy of the code published for arXiv:2402.08579 on 8×8 digits, on test images.
+EARLIER = 0.95
+
+
+class Net(NamedTuple):
+    """One network: what it is, and its accuracies over the seeds."""
+
+    network: str
+    traits: dict
+    right: np.ndarray  # on test images, after the last epoch
+    validation: float  # mean on validation images
+    seconds: float  # median time of a run on one core
+
+    @property
+    def name(self) -> str:
+        return label(self.traits)
+
+    @property
+    def couplings(self) -> int:
+        return int(self.traits["n_couplings"])
+
+    @property
+    def wire(self) -> float:
+        """Total length of the couplings in input spacings."""
+        return float(self.traits["wire_length"])
+
+    @property
+    def dense(self) -> bool:
+        return self.traits["family"] == "layered"
+
+
+def networks(ds: xr.Dataset) -> list[Net]:
+    """Of each network of `studies.image_ensembles`, stacks first, in order of couplings."""
+    found = []
+    for network in ds["network"].values:
+        one = ds.sel(network=network)
+        validation = one["validation_accuracy"]
+        if "epoch" in validation.dims:
+            validation = validation.isel(epoch=-1)
+        found.append(
+            Net(
+                str(network),
+                traits_of(ds, network),
+                one["test_accuracy"].values.astype(float),
+                float(validation.mean()),
+                float(one["seconds"].median()),
+            )
+        )
+    return sorted(found, key=lambda net: (net.dense, net.traits.get("shared", 0), net.couplings))
+
+
+# --- few couplings against many
+
+
+@dataclass(frozen=True)
+class Sparse(Finding):
+    """The best local network of at most a quarter of the couplings of the best dense one."""
+
+    local: Net
+    dense: Net
+    difference: Difference
+
+    statement = (
+        "Local lattices with at most a quarter of the couplings are comparable to dense layers: "
+        "MNIST"
+    )
+    whose = "paper"
+    rule = (
+        "both best on validation images; comparable if the lower end of the 95 % interval of the "
+        f"difference (Welch, over seeds) is above −{100 * MARGIN:.1f} points"
+    )
+
+    @property
+    def verdict(self) -> str:
+        if self.difference.low > -MARGIN:
+            return CONSISTENT
+        return NOT_FOUND if self.difference.high < -MARGIN else OPEN
+
+    @property
+    def measured(self) -> str:
+        words = [
+            f"{net.name} {percent(net.right)}, {net.couplings:,} couplings"
+            for net in (self.local, self.dense)
+        ]
+        return (
+            f"{'; '.join(words)}; difference {self.difference.text()} points "
+            f"({len(self.local.right)} seeds, which share the test images). {read_out(self.local)}"
+        )
+
+
+def read_out(net: Net) -> str:
+    """How much of a stack its read-out is, in words."""
+    return (
+        f"The read-out of a stack is dense: of {net.name} {net.traits['readout_couplings']:.0%} of "
+        f"the couplings and {net.traits['readout_wire']:.0%} of the wire"
+    )
+
+
+def sparse(nets: list[Net]) -> Sparse | None:
+    """None if no network has as few couplings."""
+    dense = max((net for net in nets if net.dense), key=lambda net: net.validation)
+    few = [net for net in nets if not net.dense and 4 * net.couplings <= dense.couplings]
+    if not few:
+        return None
+    local = max(few, key=lambda net: net.validation)
+    return Sparse(local, dense, welch(local.right, dense.right))
+
+
+@dataclass(frozen=True)
+class Couplings:
+    """Accuracy over couplings and wire."""
+
+    task: str
+    nets: list[Net]
+    sparse: Sparse | None
+
+    @property
+    def one(self) -> Net:
+        """The stack of the fewest couplings."""
+        return min((net for net in self.nets if not net.dense), key=lambda net: net.couplings)
+
+
+def couplings(tree: xr.DataTree) -> Couplings:
+    ds = tree["images"].to_dataset(inherit=False)
+    nets = networks(ds)
+    return Couplings(ds.attrs["task"], nets, sparse(nets))
+
+
+# --- the paper's questions
+
+
+@dataclass(frozen=True)
+class Question(Finding):
+    """Whether `other` answers more test images right than `base`; p is corrected."""
+
+    statement: str
+    base: Net
+    other: Net
+    difference: Difference
+    p: float
+    of: int  # questions corrected for
+
+    whose = "the paper's question"
+    rule = (
+        f"Welch's t-test over seeds; yes or no if p < {LEVEL:g}, corrected by Holm over all "
+        "questions on images, else open"
+    )
+
+    @property
+    def verdict(self) -> str:
+        if self.p >= LEVEL:
+            return OPEN
+        return "yes" if self.difference.mean > 0 else "no"
+
+    @property
+    def measured(self) -> str:
+        return (
+            f"{self.base.name} {percent(self.base.right)}, {self.other.name} "
+            f"{percent(self.other.right)}; {self.difference.text()} points, {p_text(self.p)} "
+            f"({len(self.base.right)} seeds, corrected over {self.of} questions)"
+        )
+
+    @property
+    def added(self) -> int:
+        return self.other.couplings - self.base.couplings
+
+
+def questions(nets: list[Net]) -> tuple[Question, ...]:
+    """Channels, weight sharing, couplings within the lattice: those for which there are runs."""
+    stacks = {
+        (bool(t["shared"]), int(t["channels"]), int(t["intra_shells"])): net
+        for net, t in ((net, net.traits) for net in nets if not net.dense)
+    }
+    base = stacks[False, 1, 0]
+    shared = [c for is_shared, c, _ in stacks if is_shared]
+    free = [c for is_shared, c, within in stacks if not is_shared and not within]
+    most = max((c for c in shared if c in free), default=max(free))
+    asked = []
+    if most > 1:
+        asked.append((f"Do more channels help, {most} instead of 1?", base, stacks[False, most, 0]))
+    asked += [
+        (f"Does weight sharing help, at {counted(c, 'channel')}?", stacks[False, c, 0], other)
+        for (is_shared, c, _), other in stacks.items()
+        if is_shared and (False, c, 0) in stacks
+    ]
+    within = {1: "SQ", 4: "4NSQ"}
+    asked += [
+        (
+            f"Do couplings within the lattice help, {within.get(s, counted(s, 'shell'))}?",
+            base,
+            other,
+        )
+        for (_, _, s), other in stacks.items()
+        if s
+    ]
+    differences = [welch(other.right, first.right) for _, first, other in asked]
+    corrected = holm([difference.p for difference in differences])
+    return tuple(
+        Question(*pair, difference, float(p), len(asked))
+        for pair, difference, p in zip(asked, differences, corrected)
+    )
+
+
+def asked(tree: xr.DataTree) -> tuple[Question, ...]:
+    return questions(networks(tree["images"].to_dataset(inherit=False)))
+
+
+# --- training
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Networks that are drawn together, and how well the one of a single channel learns."""
+
+    task: str
+    groups: dict[str, list[Net]]
+    one: Net
+    train: np.ndarray  # its accuracy on training images while it learns them, last epoch, by seed
+
+
+def curves(tree: xr.DataTree) -> Curves:
+    ds = tree["images"].to_dataset(inherit=False)
+    nets = networks(ds)
+    groups: dict[str, list[Net]] = {}
+    for net in nets:
+        within, other = net.traits.get("intra_shells"), net.dense or net.traits["shared"]
+        title = "within the lattice" if within else "sharing, dense" if other else "channels"
+        groups.setdefault(title, []).append(net)
+    channels = groups["channels"]
+    groups["within the lattice"] = [channels[0], *groups.get("within the lattice", [])]
+    train = ds["accuracy"].sel(network=channels[0].network).isel(epoch=-1).values
+    return Curves(ds.attrs["task"], groups, channels[0], train)
+
+
+@dataclass(frozen=True)
+class Maps:
+    """The hidden lattice of one network, first seed: (snapshot, row, column) of three quantities.
+
+    share : {network: affected share of its hidden sites at each snapshot, mean over seeds}
+    """
+
+    name: str
+    epochs: np.ndarray
+    strength: np.ndarray  # rms coupling to the inputs
+    nudge: np.ndarray  # rms nudge response over that of the hidden site where it is largest
+    change: np.ndarray  # rms change of the phase between images, in rad
+    share: dict[str, np.ndarray]
+    seeds: int
+
+
+def _hidden(ds: xr.Dataset) -> np.ndarray:
+    return np.flatnonzero(ds["role"].values == "hidden")
+
+
+def _nudge(ds: xr.Dataset) -> xr.DataArray:
+    """rms nudge response of the hidden sites over the images."""
+    response = ds["nudge_response"].isel(site=_hidden(ds)).astype(float)
+    return np.sqrt((response**2).mean("sample"))
+
+
+def maps(tree: xr.DataTree) -> Maps:
+    runs = tree["images"].to_dataset(inherit=False)
+    nodes = {
+        name: node.to_dataset(inherit=False)
+        for name, node in tree["images"].items()
+        if name in runs["network"].values
+    }
+    nets = {net.network: net for net in networks(runs) if net.network in nodes}
+    first = next(iter(nets))
+    ds = nodes[first].isel(seed=0)
+    side = int(np.sqrt(len(_hidden(ds))))
+    to_inputs = ds["role"].values[ds["source"].values] == "input"
+    at = ds["target"].values[to_inputs]
+    counts = np.maximum(np.bincount(at, minlength=ds.sizes["site"]), 1)
+    strength = [
+        np.sqrt(np.bincount(at, c[to_inputs] ** 2, ds.sizes["site"]) / counts)[_hidden(ds)]
+        for c in ds["coupling"].values
+    ]
+    nudge = _nudge(ds)
+    square = (-1, side, side)
+    return Maps(
+        nets[first].name,
+        ds["snapshot"].values,
+        np.reshape(strength, square),
+        (nudge / nudge.max("site")).values.reshape(square),
+        ds["pattern_response"].isel(site=_hidden(ds)).values.reshape(square),
+        {
+            net.name: affected(_nudge(nodes[name])).mean(("site", "seed")).values
+            for name, net in nets.items()
+        },
+        runs.sizes["seed"],
+    )
+
+
+# --- small images, and the tuning
+
+
+@dataclass(frozen=True)
+class Digits(Finding):
+    """Networks on 8×8 digits; best : the local one that is best on validation digits."""
+
+    nets: list[Net]
+    best: Net
+    mean: Difference
+    baselines: dict[str, float]
+
+    statement = (
+        "8×8 digits: a local network answers more right than the 95.0 % of the earlier code and "
+        "than a nearest neighbour on the same images"
+    )
+    whose = "ours"
+    rule = "yes or no if the 95 % interval of the mean over seeds is above both or below one"
+
+    @property
+    def verdict(self) -> str:
+        bar = max(EARLIER, self.baselines["nearest neighbour"])
+        return "yes" if self.mean.low > bar else "no" if self.mean.high < bar else OPEN
+
+    @property
+    def measured(self) -> str:
+        low, high = 100 * self.mean.low, 100 * self.mean.high
+        others = [f"{net.name} {percent(net.right)}" for net in self.nets if net is not self.best]
+        others += [f"{name} {right:.1%}" for name, right in self.baselines.items()]
+        return (
+            f"{self.best.name} {percent(self.best.right)} (mean {low:.2f} to {high:.2f} %, "
+            f"{len(self.best.right)} seeds, last epoch); {'; '.join(others)}. All learn moved "
+            "copies of the training images too, which the earlier code did not"
+        )
+
+
+class Tuned(NamedTuple):
+    """All settings tried for one network: validation errors in %, and the chosen point."""
+
+    where: str
+    traits: dict
+    errors: np.ndarray
+    chosen: dict[str, float]
+    ends: list[str]  # settings of which several were tried and an outermost was chosen
+
+
+@dataclass(frozen=True)
+class Small:
+    """Digits, and the settings tried for all networks."""
+
+    digits: Digits
+    tuned: list[Tuned]
+
+    @property
+    def at_ends(self) -> tuple[int, int]:
+        """Networks with a chosen setting at an end of its grid, and networks."""
+        return sum(bool(one.ends) for one in self.tuned), len(self.tuned)
+
+
+def tuned(ds: xr.Dataset, where: str) -> list[Tuned]:
+    """Of each network of a `studies.tune_images` Dataset."""
+    found, grid = [], ds.attrs["grid"]
+    for name in dict.fromkeys(ds["tuned"].values.tolist()):
+        one = ds.isel(network=np.flatnonzero(ds["tuned"].values == name))
+        right = one["validation_accuracy"].values
+        best = one.isel(network=int(right.argmax()))
+        point = {dim: float(best[dim]) for dim in grid}
+        ends = [d for d, v in grid.items() if len(v) > 1 and point[d] in (min(v), max(v))]
+        traits = traits_of(one, one["network"].values[0])
+        found.append(Tuned(where, traits, 100 * (1 - right), point, ends))
+    return found
+
+
+def small(tree: xr.DataTree) -> Small:
+    nets = networks(tree["digits"].to_dataset(inherit=False))
+    tuning = tree["digits_tuning"].to_dataset()
+    best = {
+        name: float(tuning["validation_accuracy"][tuning["tuned"].values == name].max())
+        for name in tuning["tuned"].values.tolist()
+    }
+    local = max((net for net in nets if not net.dense), key=lambda net: best[net.network])
+    right = tree["digit_baselines"]["test_accuracy"]
+    baselines = {
+        str(name): float(right.sel(classifier=name)) for name in right["classifier"].values
+    }
+    digits = Digits(nets, local, paired(local.right, 0 * local.right), baselines)
+    settings = [
+        one
+        for node in ("tuning", "tuning_channels", "digits_tuning")
+        for one in tuned(tree[node].to_dataset(), tree[node].attrs["task"])
+    ]
+    return Small(digits, settings)
+
+
+def settings_words(names: list[str]) -> str:
+    """Settings in words."""
+    words = {
+        "beta": "β",
+        "learning_rate": "learning rate",
+        "coupling_decay": "decay",
+        "cost_scale": "scale of the cost",
+    }
+    return listed([words[name] for name in names])
