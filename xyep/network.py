@@ -1,114 +1,160 @@
 """A network of XY sites: which sites are coupled, which are clamped, which are read.
 
-Every architecture is one immutable `Network`; nothing else in the package asks which architecture it is.
+Every architecture is one immutable `Network`; nothing else in the package asks which one it is.
 """
 
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Iterable, Mapping
 from functools import cached_property
-from hashlib import sha256
-from typing import NamedTuple
+from itertools import permutations, product
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from numpy.typing import ArrayLike
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import connected_components, dijkstra
 
-from .checks import check_array, check_choice, check_integer
-from .kernels.fast import Graph, Rows
+from . import graphs
+from .checks import check_array, check_choice, check_integer, check_number
+from .digest import digest
+from .random import normal, phases
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Counter of the random numbers of parameters; states and data count from 0.
+_DRAWN = 2**63
+
+Trait = str | int | float | bool
 
 
 class Parameters(NamedTuple):
     """Trainable parameters of a network, or a gradient with respect to them.
 
-    couplings : (parameter,) J; positive couplings align phases. Couplings that share weights share one entry.
+    couplings : (parameter,) J; positive couplings align phases. Couplings that share weights
+        share one entry.
     bias_amplitude : (site,) h, of either sign
     bias_phase : (site,) ψ in radians
+
+    >>> import xyep
+    >>> p = xyep.all_to_all(6).init_parameters(seed=0)
+    >>> p
+    <Parameters: 15 couplings, 6 biases>
+    >>> p._replace(couplings=2 * p.couplings).flatten().shape
+    (27,)
     """
 
     couplings: np.ndarray
     bias_amplitude: np.ndarray
     bias_phase: np.ndarray
 
-    def flatten(self):
+    def flatten(self) -> np.ndarray:
+        """The three parts one after the other in one vector; `Network.unflatten` goes back."""
         return np.concatenate([np.ravel(part) for part in self])
 
-
-def _integers(name, values, shape):
-    if isinstance(values, (list, tuple, np.ndarray)) and len(values) == 0:
-        values = np.zeros((0, *shape[1:]), np.intp)
-    return check_array(name, values, shape, dtype=np.intp)
-
-
-def _sites(name, array, n_sites):
-    outside = array[(array < 0) | (array >= n_sites)]
-    if outside.size:
-        raise ValueError(f"{name}: site {outside[0]} is out of range; sites are 0 … {n_sites - 1}")
-    if len(np.unique(array)) != len(array):
-        raise ValueError(
-            f"{name}: site {array[np.bincount(array)[array] > 1][0]} is named twice; each site may appear once"
-        )
-    return array
+    def __repr__(self) -> str:
+        sizes = np.size(self.couplings), np.size(self.bias_amplitude)
+        return f"<Parameters: {sizes[0]} couplings, {sizes[1]} biases>"
 
 
 class Network:
     """Any graph of XY sites with clamped inputs and nudged outputs.
 
-    Sites are renumbered inputs first, then hidden sites in ascending order, outputs last; `labels` keeps the caller's numbers.
+    Sites are renumbered inputs first, then hidden sites in ascending order, outputs last.
+    `labels` keeps the names that the caller gave them, `site` finds the number of a name.
 
     Parameters
     ----------
     edges : (coupling, 2) integers
         Pairs of coupled sites, each pair once.
-    inputs, outputs : sequences of sites, in the order of the task's input and target columns. `inputs` may be empty.
+    inputs, outputs : sequences of sites, in the order of the task's input and target columns
+        `inputs` may be empty.
     positions : (site, 1–3) floats, optional
         Coordinates x, y, z; lengths of couplings follow from them. Default: sites on a line.
     tying : (coupling,) integers, optional
-        Index of the parameter that each coupling uses, 0 … n_parameters − 1; equal numbers share one weight. Default: all differ.
+        Index of the parameter that each coupling uses, 0 … n_parameters − 1; equal numbers share
+        one weight. Default: all differ.
     n_sites : int, optional
         Default: one more than the largest site named.
     lengths : (coupling,) floats, optional
-        Overrides the lengths from `positions` (periodic lattices).
+        Overrides the lengths from `positions`.
     layer, channel : (site,) integers, optional
+    shell : (coupling,) integers, optional
+        The shell of neighbours that each coupling belongs to. Default: 0, none.
+    periods : (direction, 1–3) floats, optional
+        Translations after which a periodic network repeats itself; lengths and distances are
+        then those of the nearest images. Default: none, an open network.
+    labels : sequence of hashables, or (site, k) integers whose rows become tuples, optional
+        Names of the sites. Default: the numbers used in `edges`.
     coupling_scale : float or (parameter,) floats
         Standard deviation of the initial couplings.
     bias_scale : float or (site,) floats
         Standard deviation of the initial bias amplitudes.
     name : str
+        What the network is called in pictures and messages; nothing depends on it.
+    traits : mapping of names to text, numbers or booleans, optional
+        What the network is, for choosing among results. Default: ``{"family": "graph"}``.
+
+    Attributes
+    ----------
+    edges : (coupling, 2) integers, in the order given; in each row the smaller site first
+    numbers : (site,) integers, the number that each site had in the arguments
+    labels, positions, layer, channel, role : (site, …)
+    lengths, parameter, shell : (coupling,)
+    n_sites, n_inputs, n_outputs, n_free, n_couplings, n_parameters : int
 
     Raises
     ------
     ValueError
-        For sites out of range, a pair listed twice, a self-coupling, an input that is also an output, an output that no path connects
-        to any input.
+        For sites out of range, a pair listed twice, a self-coupling, an input that is also an
+        output, an output that no path connects to any input, two sites of one label.
+
+    Warns
+    -----
+    UserWarning
+        Where no coupling names a site: it is left with its bias alone.
+
+    >>> import xyep
+    >>> net = xyep.Network([(0, 1), (1, 2), (2, 3)], inputs=[3], outputs=[1])
+    >>> net
+    <Network network: 4 sites (1 inputs, 1 outputs), 3 couplings>
+    >>> net.labels.tolist(), net.site(1)
+    ([3, 0, 2, 1], 3)
     """
 
     def __init__(
         self,
-        edges,
-        inputs,
-        outputs,
-        positions=None,
-        tying=None,
+        edges: ArrayLike,
+        inputs: ArrayLike,
+        outputs: ArrayLike,
+        positions: ArrayLike | None = None,
+        tying: ArrayLike | None = None,
         *,
-        n_sites=None,
-        lengths=None,
-        layer=None,
-        channel=None,
-        coupling_scale=1.0,
-        bias_scale=1.0,
-        name="network",
-    ):
+        n_sites: int | None = None,
+        lengths: ArrayLike | None = None,
+        layer: ArrayLike | None = None,
+        channel: ArrayLike | None = None,
+        shell: ArrayLike | None = None,
+        periods: ArrayLike | None = None,
+        labels: Iterable[Hashable] | np.ndarray | None = None,
+        coupling_scale: ArrayLike = 1.0,
+        bias_scale: ArrayLike = 1.0,
+        name: str = "network",
+        traits: Mapping[str, Trait] | None = None,
+    ) -> None:
         edges = _integers("edges", edges, ("coupling", 2))
-        inputs, outputs = (
-            _integers("inputs", inputs, ("site",)),
-            _integers("outputs", outputs, ("site",)),
-        )
+        inputs = _integers("inputs", inputs, ("site",))
+        outputs = _integers("outputs", outputs, ("site",))
         if positions is not None:
             positions = check_array("positions", positions, ("site", None))
         if n_sites is None:
-            named = np.concatenate([edges.ravel(), inputs, outputs])
-            n_sites = len(positions) if positions is not None else 1 + int(max(named, default=0))
+            named = max((int(a.max()) for a in (edges, inputs, outputs) if a.size), default=0)
+            n_sites = len(positions) if positions is not None else 1 + named
         n_sites = check_integer("n_sites", n_sites, 1)
         inputs, outputs = _sites("inputs", inputs, n_sites), _sites("outputs", outputs, n_sites)
-        self._check_edges(edges, n_sites)
+        _check_edges(edges, n_sites)
         if not len(outputs):
             raise ValueError("outputs: none named; a network needs at least one output site")
         both = np.intersect1d(inputs, outputs)
@@ -116,218 +162,298 @@ class Network:
             raise ValueError(
                 f"outputs: site {both[0]} is also an input; a site is either clamped or read"
             )
+        if not isinstance(name, str):
+            raise TypeError(f"name: found {name!r}; text is needed")
 
-        hidden = np.setdiff1d(np.arange(n_sites), np.concatenate([inputs, outputs]))
+        hidden = np.ones(n_sites, bool)
+        hidden[inputs] = hidden[outputs] = False
         self.name = name
+        self._traits = check_traits({"family": "graph"} if traits is None else traits)
         self.n_sites, self.n_inputs, self.n_outputs = n_sites, len(inputs), len(outputs)
-        self.labels = np.concatenate([inputs, hidden, outputs]).astype(np.intp)
+        self.numbers = np.concatenate([inputs, np.flatnonzero(hidden), outputs]).astype(np.intp)
+        self._names = _check_labels(labels, n_sites, self.numbers)
         number = np.empty(n_sites, np.intp)
-        number[self.labels] = np.arange(n_sites)
-        self.edges = np.sort(number[edges], axis=1)
+        number[self.numbers] = np.arange(n_sites)
+        ends = number[edges]
+        self.edges = np.stack([ends.min(axis=1), ends.max(axis=1)], axis=1)
         self._check_connected()
 
         if positions is None:
             positions = np.arange(n_sites, dtype=float)[:, None]
         positions = check_array("positions", positions, (n_sites, None))
-        if not 1 <= positions.shape[1] <= 3:
-            raise ValueError(
-                f"positions: {positions.shape[1]} coordinates a site; 1 to 3 are allowed"
-            )
-        positions = np.pad(positions, ((0, 0), (0, 3 - positions.shape[1])))
-        self.positions = positions[self.labels]
+        self.positions = _three("positions", positions)[self.numbers]
+        periods = np.zeros((0, 3)) if periods is None or not np.size(periods) else periods
+        self.periods = _three("periods", check_array("periods", periods, ("direction", None)))
+        if len(self.periods) > 3 or np.linalg.matrix_rank(self.periods) < len(self.periods):
+            raise ValueError("periods: found vectors that are not independent of each other")
         if lengths is None:
-            lengths = np.linalg.norm(
-                self.positions[self.edges[:, 0]] - self.positions[self.edges[:, 1]], axis=1
-            )
+            lengths = np.linalg.norm(self.displacements(*self.edges.T), axis=1)
         self.lengths = check_array("lengths", lengths, (self.n_couplings,))
         self.parameter = self._check_tying(tying)
         self.n_parameters = int(self.parameter.max()) + 1 if self.n_couplings else 0
         self.layer = self._per_site("layer", layer)
         self.channel = self._per_site("channel", channel)
+        self.shell = np.zeros(self.n_couplings, np.intp)
+        if shell is not None:
+            self.shell = check_array("shell", shell, (self.n_couplings,), dtype=np.intp)
         self.coupling_scale = np.broadcast_to(
             check_array("coupling_scale", coupling_scale, (self.n_parameters,), scalar=True),
             self.n_parameters,
         )
         bias_scale = check_array("bias_scale", bias_scale, (n_sites,), scalar=True)
-        self.bias_scale = np.broadcast_to(bias_scale, n_sites)[self.labels]
+        self.bias_scale = np.broadcast_to(bias_scale, n_sites)[self.numbers]
+        self._freeze()
+        self._warn_of_isolated_sites()
+
+    def _freeze(self) -> None:
         for value in vars(self).values():
             if isinstance(value, np.ndarray):
                 value.flags.writeable = False
-        self._frozen = True
+        self.__dict__["_frozen"] = True
 
-    def __setattr__(self, attribute, value):
+    def __setattr__(self, attribute: str, value: Any) -> None:
         if getattr(self, "_frozen", False):
             raise AttributeError(f"{attribute}: a Network is immutable; build another one")
         super().__setattr__(attribute, value)
 
-    def _per_site(self, name, value):
+    def __getstate__(self) -> dict[str, Any]:
+        # dask sends networks to other processes; what is cached is made there again
+        cached = {k for k, v in vars(type(self)).items() if isinstance(v, cached_property)}
+        return {k: v for k, v in vars(self).items() if k not in cached}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._freeze()
+
+    def _per_site(self, name: str, value: ArrayLike | None) -> np.ndarray:
         if value is None:
             return np.zeros(self.n_sites, np.intp)
-        return check_array(name, value, (self.n_sites,), dtype=np.intp)[self.labels]
+        return check_array(name, value, (self.n_sites,), dtype=np.intp)[self.numbers]
 
-    @staticmethod
-    def _check_edges(edges, n_sites):
-        outside = edges[(edges < 0) | (edges >= n_sites)]
-        if outside.size:
-            raise ValueError(
-                f"edges: site {outside[0]} is out of range; sites are 0 … {n_sites - 1}"
-            )
-        loops = edges[edges[:, 0] == edges[:, 1]]
-        if len(loops):
-            raise ValueError(
-                f"edges: site {loops[0, 0]} is coupled to itself; couplings join two different sites"
-            )
-        pairs, counts = np.unique(np.sort(edges, axis=1), axis=0, return_counts=True)
-        if (counts > 1).any():
-            raise ValueError(
-                f"edges: the pair {tuple(map(int, pairs[counts > 1][0]))} is listed {counts.max()} times; list it once"
-            )
-
-    def _check_tying(self, tying):
+    def _check_tying(self, tying: ArrayLike | None) -> np.ndarray:
         if tying is None:
             return np.arange(self.n_couplings)
         tying = check_array("tying", tying, (self.n_couplings,), dtype=np.intp)
         used = np.unique(tying)
         if len(used) and not np.array_equal(used, np.arange(len(used))):
             raise ValueError(
-                f"tying: parameters are numbered {used[0]} … {used[-1]} with gaps; number them 0 … {len(used) - 1}"
+                f"tying: parameters are numbered {used[0]} … {used[-1]} with gaps; "
+                f"number them 0 … {len(used) - 1}"
             )
         return tying
 
-    def _check_connected(self):
+    def _check_connected(self) -> None:
         if not self.n_inputs:
             return
-        label = self.components
-        lonely = ~np.isin(label[self.n_sites - self.n_outputs :], label[: self.n_inputs])
+        component = self.components
+        lonely = ~np.isin(component[self.outputs], component[self.inputs])
         if lonely.any():
-            site = self.labels[self.n_sites - self.n_outputs + np.argmax(lonely)]
+            site = self._label(self.outputs[np.argmax(lonely)])
             raise ValueError(
-                f"outputs: site {site} is not connected to any input; every output needs a path of couplings to one"
+                f"outputs: site {site!r} is not connected to any input; "
+                "every output needs a path of couplings to one"
+            )
+
+    def _warn_of_isolated_sites(self) -> None:
+        alone = np.flatnonzero(np.bincount(self.edges.ravel(), minlength=self.n_sites) == 0)
+        if alone.size:
+            first = ", ".join(repr(self._label(site)) for site in alone[:5])
+            warnings.warn(
+                f"edges: no coupling names {alone.size} of {self.n_sites} sites ({first}"
+                f"{', …' if alone.size > 5 else ''}); they are left with their biases alone",
+                UserWarning,
+                stacklevel=3,
             )
 
     @property
-    def n_couplings(self):
+    def n_couplings(self) -> int:
+        """Number of couplings; those that share a parameter are counted one by one."""
         return len(self.edges)
 
     @property
-    def n_free(self):
+    def n_free(self) -> int:
+        """Number of sites that are not clamped."""
         return self.n_sites - self.n_inputs
 
     @property
-    def inputs(self):
+    def inputs(self) -> np.ndarray:
+        """Numbers of the clamped sites: 0 … n_inputs − 1."""
         return np.arange(self.n_inputs)
 
     @property
-    def outputs(self):
+    def outputs(self) -> np.ndarray:
+        """Numbers of the sites that are read: the last n_outputs."""
         return np.arange(self.n_sites - self.n_outputs, self.n_sites)
 
+    @property
+    def traits(self) -> dict[str, Trait]:
+        """What the network is: family, kind, size, shells, …; a copy.
+
+        >>> import xyep
+        >>> xyep.layered([4, 5, 3]).traits
+        {'family': 'layered', 'sizes': '4-5-3', 'hidden': 5}
+        """
+        return dict(self._traits)
+
+    def with_traits(self, **traits: Trait) -> Network:
+        """The same network with further traits, or others in place of those that it has.
+
+        >>> import xyep
+        >>> xyep.all_to_all(6).with_traits(placement="far").traits
+        {'family': 'all_to_all', 'size': 6, 'placement': 'far'}
+        """
+        other = type(self).__new__(type(self))
+        other.__setstate__(self.__getstate__() | {"_traits": check_traits(self._traits | traits)})
+        return other
+
     @cached_property
-    def components(self):
+    def labels(self) -> np.ndarray:
+        """(site,) the caller's names of the sites: integers, or an object array of any hashables.
+
+        >>> import xyep
+        >>> xyep.square_lattice((2, 2), inputs=[(1, 0)], outputs=[(0, 1)]).labels
+        array([(1, 0), (0, 0), (1, 1), (0, 1)], dtype=object)
+        """
+        if self._names.ndim == 1:
+            return self._names
+        labels = np.empty(self.n_sites, object)
+        labels[:] = list(map(tuple, self._names.tolist()))
+        labels.flags.writeable = False
+        return labels
+
+    def _label(self, site: int) -> Hashable:
+        """One label, without making all of them."""
+        name = self._names[site]
+        if self._names.ndim == 2:
+            return tuple(name.tolist())
+        return name if self._names.dtype == object else int(name)
+
+    @cached_property
+    def _site_of(self) -> dict[Hashable, int]:
+        return {label: site for site, label in enumerate(self.labels.tolist())}
+
+    def site(self, label: Hashable) -> int:
+        """Number of the site that the caller calls `label`; ValueError where there is none.
+
+        >>> import xyep
+        >>> net = xyep.square_lattice((3, 3), inputs=[(2, 0)], outputs=[(0, 2)])
+        >>> net.site((2, 0)), net.site((0, 0)), net.site((0, 2))
+        (0, 1, 8)
+        """
+        return graphs.find("label", label, self._site_of)
+
+    @cached_property
+    def components(self) -> np.ndarray:
         """(site,) number of the connected component that each site belongs to."""
         i, j = self.edges.T
         return connected_components(
-            coo_array((np.ones(len(i)), (i, j)), shape=(self.n_sites,) * 2), directed=False
+            coo_array((np.ones(len(i), bool), (i, j)), shape=(self.n_sites,) * 2), directed=False
         )[1]
 
     @cached_property
-    def role(self):
+    def role(self) -> np.ndarray:
         """(site,) "input", "hidden" or "output"."""
-        role = np.full(
-            self.n_sites, "hidden", dtype=object
-        )  # variable-length strings are the ones that Zarr specifies
+        # strings of variable length are the ones that Zarr specifies
+        role = np.full(self.n_sites, "hidden", dtype=object)
         role[: self.n_inputs], role[self.n_sites - self.n_outputs :] = "input", "output"
         return role
 
     @cached_property
     def graph(self):
         """Couplings as rows of the free sites, for the kernels."""
-        i, j = np.concatenate([self.edges, self.edges[:, ::-1]]).T - self.n_inputs
-        parameter = np.concatenate([self.parameter, self.parameter])
-        free, clamped = (i >= 0) & (j >= 0), (i >= 0) & (j < 0)
-        rows = self._rows(i[free], j[free], parameter[free], j[free] > i[free])
-        hidden_rows = int(np.searchsorted(rows.site, self.n_free - self.n_outputs))
-        return Graph(
-            rows,
-            self._rows(
-                i[clamped],
-                j[clamped] + self.n_inputs,
-                parameter[clamped],
-                np.full(clamped.sum(), True),
-            ),
-            hidden_rows,
-        )
+        from .kernels.rows import pack
+
+        return pack(self.edges, self.parameter, self.n_inputs, self.n_outputs, self.n_sites)
 
     @cached_property
     def paired(self):
         """Whether the kernels visit most sites two at a time."""
         return len(self.graph.free.middle) < 0.75 * self.n_free
 
-    def _rows(self, i, j, parameter, upper):
-        """`Rows` of the free sites i with neighbours j; sites that follow each other, alike in neighbours and role, are paired.
-
-        Neighbours that are not `upper` come last.
-        """
-        order = np.lexsort((j, ~upper, i))
-        i, j, parameter, upper = i[order], j[order], parameter[order], upper[order]
-        count = np.bincount(i, minlength=self.n_free)
-        start = np.concatenate([[0], np.cumsum(count)])
-        # entry e of site i against the entry in the same place of site i + 1
-        partner = np.minimum(np.arange(len(i)) + count[i], len(i) - 1)
-        alike = np.append(count[1:] == count[:-1], False)
-        alike[i[j[partner] != j]] = False
-        alike[self.n_free - self.n_outputs - 1] = (
-            False  # the last hidden site is not visited with the first output
-        )
-        site, position = [0], 0
-        while position < self.n_free:
-            position += 1 + bool(alike[position])
-            site.append(position)
-        site = np.array(site, np.intp)
-        size, length = np.diff(site), count[site[:-1]]
-        first, weight = (
-            np.concatenate([[0], np.cumsum(n)]).astype(np.intp) for n in (length, size * length)
-        )
-        row = np.repeat(np.arange(len(size)), length)
-        entry = start[site[:-1]][row] + np.arange(len(row)) - first[row]
-        both = np.stack(
-            [parameter[entry], parameter[np.minimum(entry + length[row], len(parameter) - 1)]],
-            axis=-1,
-        )
-        interleaved = both[np.arange(2) < size[row][:, None]]
-        return Rows(
-            site,
-            first,
-            first[:-1] + np.bincount(row[upper[entry]], minlength=len(size)),
-            j[entry],
-            weight,
-            interleaved,
-        )
-
     @cached_property
-    def digest(self):
+    def digest(self) -> str:
         """SHA-256 of couplings, roles and scales: equal for networks that train alike."""
-        parts = (
-            self.edges,
-            self.parameter,
-            [self.n_sites, self.n_inputs, self.n_outputs],
-            self.coupling_scale,
-            self.bias_scale,
-        )
-        return sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
+        sizes = (self.n_sites, self.n_inputs, self.n_outputs)
+        return digest(self.edges, self.parameter, sizes, self.coupling_scale, self.bias_scale)
 
-    def init_parameters(self, seed=0):
-        """Random parameters: J ~ N(0, coupling_scale²), h ~ N(0, bias_scale²), ψ uniform on (−π, π).
+    def init_parameters(self, seed: int = 0, wires: float | None = None) -> Parameters:
+        """Random parameters: J ~ N(0, coupling_scale²), h ~ N(0, bias_scale²), ψ on (−π, π).
 
-        The scales belong to the architecture; those of lattices, layers and all-to-all networks follow the code published for
-        arXiv:2402.08579. Clamped sites have no bias.
+        The scales belong to the architecture; those of lattices, layers and all-to-all networks
+        follow the code published for arXiv:2402.08579. Clamped sites have no bias.
+
+        Parameters
+        ----------
+        seed : int
+        wires : float, optional
+            A start that carries the inputs to the outputs: the couplings on one shortest path
+            (see `wire_paths`) from each input to the nearest output become `wires`, and the
+            biases of the free sites on these paths 0. A chain of n couplings J is as stiff as
+            J/n, so that long wires need large J. Couplings that share a parameter with one on a
+            wire get it too.
+
+        >>> import xyep
+        >>> net = xyep.xor_lattice(7, distance=6)
+        >>> p = net.init_parameters(seed=0, wires=100.0)
+        >>> int((p.couplings == 100).sum())
+        12
         """
-        rng = np.random.default_rng([check_integer("seed", seed, 0), 0])
-        couplings = rng.normal(size=self.n_parameters) * self.coupling_scale
-        amplitude = rng.normal(size=self.n_sites) * self.bias_scale
+        seed = check_integer("seed", seed, 0)
+        couplings = normal(self.n_parameters, seed, _DRAWN, 0) * self.coupling_scale
+        amplitude = normal(self.n_sites, seed, _DRAWN, 1) * self.bias_scale
         amplitude[: self.n_inputs] = 0.0
-        return Parameters(couplings, amplitude, rng.uniform(-np.pi, np.pi, self.n_sites))
+        if wires is not None:
+            strength = check_number("wires", wires, 0, exclude=(0,))
+            paths, used = self._wires()
+            couplings[self.parameter[used]] = strength
+            amplitude[np.concatenate(paths)] = 0.0
+        return Parameters(couplings, amplitude, phases(self.n_sites, seed, _DRAWN, 2))
 
-    def check_parameters(self, parameters, name="parameters"):
+    def wire_paths(self) -> list[np.ndarray]:
+        """For each input the sites of one shortest path to the output that is nearest in hops.
+
+        Inner sites are free. Of paths of equal length the one that goes on to the site with the
+        lowest number is taken, and of outputs equally near the one with the lowest number.
+
+        >>> import xyep
+        >>> net = xyep.square_lattice((3, 3), inputs=[(0, 0)], outputs=[(2, 2)])
+        >>> [net.labels[path].tolist() for path in net.wire_paths()]
+        [[(0, 0), (0, 1), (0, 2), (1, 2), (2, 2)]]
+        """
+        return self._wires()[0]
+
+    def _wires(self) -> tuple[list[np.ndarray], np.ndarray]:
+        """Paths, and the couplings on them."""
+        if not self.n_inputs:
+            raise ValueError("wires: the network has no input that a wire could begin at")
+        n, (i, j) = self.n_sites, self.edges.T
+        number = np.arange(1, self.n_couplings + 1)
+        ends = np.concatenate([i, j]), np.concatenate([j, i])
+        neighbours = csr_array((np.concatenate([number, number]), ends), shape=(n, n))
+        # hops from the outputs; nothing goes on from an input
+        onward = ends[0] >= self.n_inputs
+        arcs = csr_array((np.ones(onward.sum()), [end[onward] for end in ends]), shape=(n, n))
+        hops = np.atleast_2d(dijkstra(arcs, unweighted=True, indices=self.outputs))
+        paths, used = [], []
+        for site in self.inputs:
+            away = hops[hops[:, site].argmin()]
+            if not np.isfinite(away[site]):
+                raise ValueError(
+                    f"wires: input {self._label(site)!r} reaches no output through free sites"
+                )
+            path = [site]
+            while away[site]:
+                row = slice(*neighbours.indptr[site : site + 2])
+                others, coupling = neighbours.indices[row], neighbours.data[row]
+                nearer = np.flatnonzero(away[others] == away[site] - 1)
+                k = nearer[others[nearer].argmin()]
+                site = int(others[k])
+                path.append(site)
+                used.append(int(coupling[k]) - 1)
+            paths.append(np.array(path, np.intp))
+        return paths, np.array(used, np.intp)
+
+    def check_parameters(self, parameters: Parameters, name: str = "parameters") -> Parameters:
         """`parameters` as float64 arrays of the right shapes, or an error that names the part."""
         sizes = {
             "couplings": self.n_parameters,
@@ -336,73 +462,390 @@ class Network:
         }
         if not hasattr(parameters, "_fields") or set(parameters._fields) != set(sizes):
             raise TypeError(
-                f"{name}: found {type(parameters).__name__}; give Parameters(couplings, bias_amplitude, bias_phase)"
+                f"{name}: found {type(parameters).__name__}; "
+                "give Parameters(couplings, bias_amplitude, bias_phase)"
             )
         return Parameters(
             *(check_array(f"{name}.{f}", getattr(parameters, f), (n,)) for f, n in sizes.items())
         )
 
-    def unflatten(self, vector):
+    def unflatten(self, vector: np.ndarray) -> Parameters:
         """The three parts of a flat parameter vector, as views."""
         p, n = self.n_parameters, self.n_sites
         return Parameters(vector[:p], vector[p : p + n], vector[p + n : p + 2 * n])
 
-    def distance_from(self, role):
-        """(site,) smallest Euclidean distance of each site to the sites of that role."""
-        check_choice("role", role, ("input", "output"))
-        sites = self.positions[self.inputs if role == "input" else self.outputs]
-        return np.min(np.linalg.norm(self.positions[:, None] - sites[None], axis=-1), axis=1)
+    def displacements(self, source: ArrayLike, target: ArrayLike) -> np.ndarray:
+        """(…, 3) vectors from sites to other sites; on periodic networks to the nearest images.
 
-    def site_coords(self):
-        """xarray coordinates of the dimension ``site``."""
+        >>> import xyep
+        >>> net = xyep.square_lattice((6, 6), inputs=[(0, 0)], outputs=[(0, 5)], periodic=True)
+        >>> net.displacements(net.site((0, 0)), net.site((0, 5)))
+        array([-1.,  0.,  0.])
+        """
+        return nearest_image(self.positions[target] - self.positions[source], self.periods)
+
+    def distance_from(self, role: str) -> np.ndarray:
+        """(site,) smallest Euclidean distance of each site to the sites of that role.
+
+        `role` is "input" or "output". On periodic networks the nearest images count.
+
+        >>> import xyep
+        >>> xyep.Network([(0, 1), (1, 2)], [0], [2]).distance_from("input")
+        array([0., 1., 2.])
+        """
+        check_choice("role", role, ("input", "output"))
+        sites = self.inputs if role == "input" else self.outputs
+        if not len(sites):
+            raise ValueError(f"role: the network has no site of role {role!r}")
+        nearest = np.full(self.n_sites, np.inf)
+        every = np.arange(self.n_sites)
+        for site in sites:
+            np.minimum(
+                nearest, np.linalg.norm(self.displacements(site, every), axis=1), out=nearest
+            )
+        return nearest
+
+    def without(
+        self,
+        sites: Iterable[Hashable] = (),
+        couplings: Iterable[tuple[Hashable, Hashable]] = (),
+    ) -> Network:
+        """The network with defects: sites, with their couplings, and further couplings left out.
+
+        Sites are given by their labels, couplings by pairs of labels. All that remains keeps its
+        label, position, layer, channel, shell, length and scale; parameters are numbered anew
+        where some are no longer used.
+
+        Raises
+        ------
+        ValueError
+            For an input or output among the sites, a site or coupling that the network does not
+            have, or an output that is cut off from all inputs.
+
+        >>> import xyep
+        >>> net = xyep.square_lattice((4, 4), inputs=[(0, 0)], outputs=[(3, 3)])
+        >>> net.without(sites=[(1, 1), (2, 2)], couplings=[((0, 0), (0, 1))])
+        <Network square_4x4_shells1: 14 sites (1 inputs, 1 outputs), 15 couplings>
+        """
+        gone = graphs.find_all("sites", sites, self._site_of)
+        ends = gone[(gone < self.n_inputs) | (gone >= self.n_sites - self.n_outputs)]
+        if ends.size:
+            raise ValueError(
+                f"sites: {self._label(ends[0])!r} is an {self.role[ends[0]]}; "
+                "only hidden sites can be left out"
+            )
+        keep = np.ones(self.n_sites, bool)
+        keep[gone] = False
+        stay = keep[self.edges].all(axis=1)
+        cut = self._couplings_between(couplings)
+        stay[cut] = False
+        if not len(gone) and not len(cut):
+            raise ValueError("without: no site and no coupling is named; some are needed")
+        number = np.cumsum(keep) - 1
+        used, tying = np.unique(self.parameter[stay], return_inverse=True)
+        return Network(
+            number[self.edges[stay]],
+            self.inputs,
+            number[self.outputs],
+            self.positions[keep],
+            tying,
+            lengths=self.lengths[stay],
+            layer=self.layer[keep],
+            channel=self.channel[keep],
+            shell=self.shell[stay],
+            periods=self.periods,
+            labels=self._names[keep],
+            coupling_scale=self.coupling_scale[used],
+            bias_scale=self.bias_scale[keep],
+            name=self.name,
+            traits=self._traits,
+        )
+
+    def _couplings_between(self, pairs: Iterable[tuple[Hashable, Hashable]]) -> np.ndarray:
+        """Numbers of the couplings between pairs of labels."""
+        if isinstance(pairs, (str, Mapping)) or not isinstance(pairs, Iterable):
+            raise TypeError(f"couplings: found {pairs!r}; a list of pairs of labels is needed")
+        pairs = list(pairs)
+        if not pairs:
+            return np.zeros(0, np.intp)
+        if any(not isinstance(p, (tuple, list, np.ndarray)) or len(p) != 2 for p in pairs):
+            raise ValueError("couplings: each must be a pair of labels")
+        ends = np.sort(
+            [[graphs.find("couplings", end, self._site_of) for end in p] for p in pairs], axis=1
+        )
+        keys, wanted = (e[:, 0] * self.n_sites + e[:, 1] for e in (self.edges, ends))
+        order = np.argsort(keys)
+        place = np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)
+        missing = keys[order[place]] != wanted if len(keys) else np.ones(len(pairs), bool)
+        if missing.any():
+            raise ValueError(
+                f"couplings: found {pairs[np.argmax(missing)]!r}; no coupling joins these sites"
+            )
+        return order[place]
+
+    @classmethod
+    def from_networkx(
+        cls,
+        graph: Any,
+        inputs: Iterable[Hashable],
+        outputs: Iterable[Hashable],
+        positions: Mapping[Hashable, ArrayLike] | None = None,
+    ) -> Network:
+        """The network on an undirected `networkx.Graph`; nodes become the labels of the sites.
+
+        Parameters
+        ----------
+        graph : networkx.Graph
+            Nodes of any kind. The attribute "pos" of nodes gives positions; "layer", "channel",
+            "bias_scale" of nodes and "length", "shell", "coupling_scale", "parameter" (edges of
+            one value share weights) of edges are taken over where all have them.
+            Couplings are in the order of ``graph.edges``. Weights of edges are no part of a
+            network but couplings, and there is a warning; put them into parameters:
+            ``p._replace(couplings=[w for _, _, w in graph.edges(data="weight")])``.
+        inputs, outputs : nodes
+        positions : dict of nodes, optional
+            Takes the place of "pos"; layouts of networkx and dwave_networkx are such dicts.
+
+        Raises
+        ------
+        ValueError
+            For directed graphs, multigraphs and self-couplings, and positions of some nodes only.
+
+        >>> import networkx, xyep
+        >>> graph = networkx.karate_club_graph()
+        >>> networkx.set_edge_attributes(graph, None, "weight")
+        >>> xyep.Network.from_networkx(graph, inputs=[0, 33], outputs=[8])
+        <Network Zachary's Karate Club: 34 sites (2 inputs, 1 outputs), 78 couplings>
+        >>> grid = networkx.grid_2d_graph(4, 4)
+        >>> net = xyep.Network.from_networkx(grid, inputs=[(0, 0)], outputs=[(3, 3)])
+        >>> net.labels[-1]
+        (3, 3)
+        """
+        arguments = graphs.read_networkx(graph, inputs, outputs, positions)
+        return cls(**arguments)
+
+    def to_networkx(self) -> Any:
+        """`networkx.Graph` whose nodes are the labels; `from_networkx` goes back.
+
+        Nodes have pos (x, y, z), role, layer, channel, bias_scale; edges length, shell, parameter,
+        coupling_scale; the graph name, traits, periods.
+
+        >>> import xyep
+        >>> graph = xyep.square_lattice((2, 2), [(0, 0)], [(1, 1)]).to_networkx()
+        >>> graph.nodes[1, 1]["role"], graph.edges[(0, 0), (0, 1)]["length"]
+        ('output', 1.0)
+        """
+        return graphs.write_networkx(self)
+
+    @classmethod
+    def from_sparse(
+        cls,
+        matrix: Any,
+        inputs: ArrayLike,
+        outputs: ArrayLike,
+        positions: ArrayLike | None = None,
+    ) -> Network:
+        """The network whose couplings are the entries of a symmetric scipy sparse matrix.
+
+        Couplings are in the order of the rows of its upper half. Values other than 1 are no part
+        of a network but couplings, and there is a warning; put them into parameters:
+        ``p._replace(couplings=scipy.sparse.triu(matrix).tocsr().data)``.
+
+        Raises
+        ------
+        TypeError
+            For what is not sparse.
+        ValueError
+            For matrices that are not square or not symmetric, or with entries on the diagonal.
+
+        >>> import scipy.sparse, xyep
+        >>> ring = scipy.sparse.diags_array([1.0] * 4, offsets=[-1, 1, -5, 5], shape=(6, 6))
+        >>> xyep.Network.from_sparse(ring, inputs=[0], outputs=[3])
+        <Network network: 6 sites (1 inputs, 1 outputs), 6 couplings>
+        """
+        edges = graphs.read_sparse(matrix)
+        return cls(edges, inputs, outputs, positions, n_sites=matrix.shape[0])
+
+    def plot(
+        self,
+        ax: Axes | None = None,
+        couplings: ArrayLike | None = None,
+        sites: ArrayLike | None = None,
+    ) -> Axes:
+        """Draw the network: inputs are squares, outputs diamonds; couplings around the border of
+        a periodic network are dashed halves.
+
+        Heights z and layers are drawn at a slant; sites that all lie on a line, on a circle.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Default: those of a new figure.
+        couplings : (coupling,) floats, optional
+            Shown by width and by colour, blue below and red above 0.
+        sites : (site,) floats, optional
+            Shown by colour.
+
+        >>> import matplotlib, xyep
+        >>> matplotlib.use("Agg")
+        >>> net = xyep.xor_lattice(5)
+        >>> ax = net.plot(couplings=net.init_parameters(0).couplings)
+        >>> matplotlib.pyplot.close()
+        """
+        from .drawing import draw  # matplotlib is slow to load
+
+        return draw(self, ax, couplings, sites)
+
+    def site_coords(self) -> dict[str, tuple[str, np.ndarray]]:
+        """xarray coordinates of the dimension ``site``; labels that are no integers become text."""
+        label = self.labels
+        if label.dtype == object:
+            label = np.array(list(map(str, label.tolist())), object)
         columns = {"x": self.positions[:, 0], "y": self.positions[:, 1], "z": self.positions[:, 2]}
-        columns |= {
-            "layer": self.layer,
-            "channel": self.channel,
-            "role": self.role,
-            "label": self.labels,
-        }
+        columns |= {"layer": self.layer, "channel": self.channel, "role": self.role, "label": label}
         return {name: ("site", values) for name, values in columns.items()}
 
-    def coupling_coords(self):
+    def coupling_coords(self) -> dict[str, tuple[str, np.ndarray]]:
         """xarray coordinates of the dimension ``coupling``."""
         columns = {
             "source": self.edges[:, 0],
             "target": self.edges[:, 1],
             "parameter": self.parameter,
             "length": self.lengths,
+            "shell": self.shell,
         }
         return {name: ("coupling", values) for name, values in columns.items()}
 
-    def __repr__(self):
+    def __repr__(self) -> str:
+        tied = f", {self.n_parameters} parameters" * (self.n_parameters != self.n_couplings)
         return (
-            f"<Network {self.name}: {self.n_sites} sites ({self.n_inputs} inputs, {self.n_outputs} outputs), "
-            f"{self.n_couplings} couplings, {self.n_parameters} coupling parameters>"
+            f"<Network {self.name}: {self.n_sites} sites ({self.n_inputs} inputs, "
+            f"{self.n_outputs} outputs), {self.n_couplings} couplings{tied}>"
         )
 
-    def __reduce__(self):
-        # dask sends networks to other processes; cached arrays are rebuilt there
-        back = np.argsort(self.labels)
-        keywords = {
-            "tying": self.parameter,
-            "n_sites": self.n_sites,
-            "lengths": self.lengths,
-            "layer": self.layer[back],
-        }
-        keywords |= {
-            "channel": self.channel[back],
-            "coupling_scale": self.coupling_scale,
-            "bias_scale": self.bias_scale[back],
-        }
-        keywords["name"] = self.name
-        arguments = (
-            self.labels[self.edges],
-            self.labels[self.inputs],
-            self.labels[self.outputs],
-            self.positions[back],
+
+def _integers(name: str, values: Any, shape: tuple) -> np.ndarray:
+    if isinstance(values, (list, tuple, range, np.ndarray)) and len(values) == 0:
+        values = np.zeros((0, *shape[1:]), np.intp)
+    return check_array(name, values, shape, dtype=np.intp)
+
+
+def _three(name: str, vectors: np.ndarray) -> np.ndarray:
+    if not 1 <= vectors.shape[1] <= 3:
+        raise ValueError(f"{name}: {vectors.shape[1]} coordinates a site; 1 to 3 are allowed")
+    return np.pad(vectors, ((0, 0), (0, 3 - vectors.shape[1])))
+
+
+def _sites(name: str, array: np.ndarray, n_sites: int) -> np.ndarray:
+    outside = array[(array < 0) | (array >= n_sites)]
+    if outside.size:
+        raise ValueError(f"{name}: site {outside[0]} is out of range; sites are 0 … {n_sites - 1}")
+    if len(np.unique(array)) != len(array):
+        twice = array[np.bincount(array)[array] > 1][0]
+        raise ValueError(f"{name}: site {twice} is named twice; each site may appear once")
+    return array
+
+
+def _check_edges(edges: np.ndarray, n_sites: int) -> None:
+    outside = edges[(edges < 0) | (edges >= n_sites)]
+    if outside.size:
+        raise ValueError(f"edges: site {outside[0]} is out of range; sites are 0 … {n_sites - 1}")
+    low, high = edges.min(axis=1), edges.max(axis=1)
+    loops = low[low == high]
+    if len(loops):
+        raise ValueError(
+            f"edges: site {loops[0]} is coupled to itself; couplings join two different sites"
         )
-        return _rebuild, (arguments, keywords)
+    keys = np.sort(low * n_sites + high)
+    again = keys[1:][keys[1:] == keys[:-1]]
+    if len(again):
+        pair, times = divmod(int(again[0]), n_sites), np.count_nonzero(keys == again[0])
+        raise ValueError(f"edges: the pair {pair} is listed {times} times; list it once")
 
 
-def _rebuild(arguments, keywords):
-    return Network(*arguments, **keywords)
+def _check_labels(labels: Any, n_sites: int, numbers: np.ndarray) -> np.ndarray:
+    """Labels in the order of the sites: integers (site,), rows of integers (site, k) or objects."""
+    if labels is None:
+        return numbers
+    if isinstance(labels, (str, bytes, Mapping)) or not isinstance(labels, Iterable):
+        raise TypeError(f"labels: found {labels!r}; a sequence of labels is needed")
+    if isinstance(labels, np.ndarray) and labels.ndim == 2:
+        rows = check_array("labels", labels, (n_sites, None), dtype=np.intp)
+        if len(np.unique(_keys(rows), axis=0)) < n_sites:
+            raise ValueError("labels: two sites have the same one; each needs one of its own")
+        return rows[numbers]
+    names = labels.tolist() if isinstance(labels, np.ndarray) else list(labels)
+    if len(names) != n_sites:
+        raise ValueError(f"labels: found {len(names)}; one for each of {n_sites} sites is needed")
+    try:
+        seen: dict[Hashable, int] = {}
+        for name in names:
+            seen[name] = seen.get(name, 0) + 1
+    except TypeError:
+        raise TypeError(f"labels: found {name!r}; labels must be hashable, as tuples are") from None
+    if len(seen) < n_sites:
+        twice = next(name for name, times in seen.items() if times > 1)
+        raise ValueError(f"labels: {twice!r} is the label of two sites; each needs one of its own")
+    if all(type(name) is int and abs(name) < 2**62 for name in names):
+        return np.array(names, np.intp)[numbers]
+    objects = np.empty(n_sites, object)
+    objects[:] = names
+    return objects[numbers]
+
+
+def _keys(rows: np.ndarray) -> np.ndarray:
+    """Rows of integers as single integers where these are large enough."""
+    rows = rows - rows.min(axis=0, initial=0)
+    sizes = [int(n) + 1 for n in rows.max(axis=0, initial=0)]
+    return np.ravel_multi_index(rows.T, sizes) if np.prod(sizes, dtype=float) < 2**62 else rows
+
+
+def check_traits(traits: Any) -> dict[str, Trait]:
+    """Traits as a dict of names to text, numbers and booleans."""
+    if not isinstance(traits, Mapping):
+        raise TypeError(f"traits: found {type(traits).__name__}; a dict is needed")
+    plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in traits.items()}
+    for name, value in plain.items():
+        if not isinstance(name, str) or not isinstance(value, (str, int, float)):
+            raise TypeError(
+                f"traits: found {name!r}: {value!r}; names of text, numbers or booleans are needed"
+            )
+    return plain
+
+
+def nearest_image(vectors: np.ndarray, periods: np.ndarray) -> np.ndarray:
+    """The shortest of the vectors that differ from each by sums of periods, (…, 3).
+
+    Of vectors equally short, up to rounding, the one that needs the fewest periods is taken.
+    """
+    if not len(periods):
+        return vectors
+    periods = _reduced(periods)
+    vectors = vectors - np.round(vectors @ np.linalg.pinv(periods), 9).round() @ periods
+    shortest, length = vectors, np.linalg.norm(vectors, axis=-1)
+    for steps in product((-1, 0, 1), repeat=len(periods)):
+        other = vectors + np.array(steps) @ periods
+        shorter = np.linalg.norm(other, axis=-1) < length - 1e-9
+        shortest = np.where(shorter[..., None], other, shortest)
+        length = np.linalg.norm(shortest, axis=-1)
+    return shortest
+
+
+def _reduced(periods: np.ndarray) -> np.ndarray:
+    """Shortest vectors of the same lattice (Minkowski): the nearest image is a step away."""
+    periods = periods.copy()
+    steps = [s for s in product((-1, 0, 1), repeat=len(periods)) if any(s)]
+    while True:
+        for _ in range(2):  # the long way by projections
+            for a, b in permutations(range(len(periods)), 2):
+                shift = np.round(periods[a] @ periods[b] / (periods[b] @ periods[b]))
+                periods[a] -= shift * periods[b]
+        lengths = np.linalg.norm(periods, axis=1)
+        for s in steps:
+            longest = max((a for a in range(len(periods)) if s[a]), key=lambda a: lengths[a])
+            other = np.array(s) @ periods
+            if np.linalg.norm(other) < lengths[longest] - 1e-9:
+                periods[longest] = other
+                break
+        else:
+            return periods
