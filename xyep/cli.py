@@ -1,14 +1,25 @@
-"""Command line: ``xyep reproduce | figures | data | bench``."""
+"""Command line: ``xyep reproduce | figures | data | bench``, or ``python -m xyep``."""
 
 import argparse
+import re
+import signal
 import sys
+import textwrap
+import threading
 import time
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 from . import __version__
-from .paper.notebooks import PROFILES
+from .checks import check_integer
+from .paper.cells import OPTIONS, check_parameters, names, parameters
+from .paper.studies.common import PROFILES
+
+#: Numbers of YAML 1.2, which takes ``1e-3`` for one; the YAML of Python takes it for text.
+NUMBER = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
 
 
-def _parser():
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "xyep",
         description="Reproduce arXiv:2601.21945: XY networks trained by equilibrium propagation.",
@@ -18,184 +29,241 @@ def _parser():
 
     add = commands.add_parser(
         "reproduce", help="run notebooks: datasets, figures and executed notebooks"
-    )
-    add.add_argument(
+    ).add_argument
+    add(
         "notebooks",
         nargs="*",
         metavar="NOTEBOOK",
         help="such as 02_xor_training or 02; default all",
     )
-    add.add_argument(
-        "--profile", choices=PROFILES, default="quick", help="how much to run (default %(default)s)"
+    add(
+        "--profile",
+        choices=PROFILES,
+        default="quick",
+        help="how much to run (default %(default)s); mine: as the paper, with changes by -p",
     )
-    add.add_argument(
+    add(
         "--workers",
         type=int,
         metavar="N",
         help="runs at a time; default one a core; results do not depend on it",
     )
-    add.add_argument(
+    add(
         "--scheduler",
         metavar="ADDRESS",
         help="threads, processes (default), or the address of a dask.distributed scheduler",
     )
-    add.add_argument(
+    add(
         "-p",
         dest="parameters",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a notebook's parameter (YAML)",
+        help="a notebook's parameter (YAML), such as -p epochs=500 or -p 'shells=[1, 4]'",
+    )
+    add(
+        "--list",
+        action="store_true",
+        help="run nothing; say what is up to date, and what parameters there are",
     )
 
     add = commands.add_parser(
         "figures", help="redraw figures from stored results, without training"
+    ).add_argument
+    add("notebooks", nargs="*", metavar="NOTEBOOK", help="default all that have results")
+    add(
+        "--profile",
+        choices=PROFILES,
+        default="paper",
+        help="whose results (default %(default)s)",
     )
-    add.add_argument(
-        "notebooks", nargs="*", metavar="NOTEBOOK", help="default all that have results"
-    )
-    add.add_argument(
-        "--profile", choices=PROFILES, default="paper", help="whose results (default %(default)s)"
-    )
-    add.add_argument(
+    add(
         "--rc",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a setting of matplotlib, such as image.cmap=cividis",
+        help="a setting as in a matplotlibrc file, such as image.cmap=cividis",
     )
-    add.add_argument("--only", metavar="FIGURE", help="one figure, such as 03_decay")
-    add.add_argument(
+    add("--only", metavar="FIGURE", help="one figure, such as 03_decay")
+    add(
         "--to",
         metavar="FOLDER",
         help="where to draw (default: the profile's figures); needed with --rc",
     )
-
-    add = commands.add_parser(
-        "data", help="say which data sets are at hand, or fetch one: xyep data fetch mnist"
+    add(
+        "--check",
+        action="store_true",
+        help="write nothing; name what differs, pixel by pixel, from what is drawn now",
     )
-    add.add_argument(
+
+    commands.add_parser(
+        "data", help="say which data sets are there, or fetch one: xyep data fetch mnist"
+    ).add_argument(
         "task",
         nargs="*",
         metavar="[fetch] TASK",
         help="xor, iris, digits or mnist; default all. Only mnist need be fetched",
     )
 
-    add = commands.add_parser("bench", help="run the benchmarks")
-    add.add_argument("--quick", action="store_true", help="few repeats")
-    add.add_argument("--only", metavar="NAME", help="one benchmark")
+    add = commands.add_parser("bench", help="run the benchmarks").add_argument
+    add("--quick", action="store_true", help="few repeats")
+    add("--only", metavar="NAME", help="one benchmark")
     return parser
 
 
-def _select(chosen):
-    from .paper.notebooks import names
-
+def _select(chosen: Sequence[str]) -> list[str]:
+    """Notebooks by name or number, each once."""
     found = []
     for word in chosen or names():
         matches = [name for name in names() if name == word or name.startswith(f"{word}_")]
         if not matches:
             raise ValueError(f"NOTEBOOK: found {word!r}; one of {', '.join(names())} is needed")
         found += matches
-    return found
+    return list(dict.fromkeys(found))
 
 
-def _assignments(option, words):
-    import yaml
-
+def _assignments(option: str, words: Sequence[str]) -> dict[str, str]:
     given = {}
     for word in words:
         name, equals, value = word.partition("=")
-        if not equals:
+        if not equals or not name.strip():
             raise ValueError(f"{option}: found {word!r}; NAME=VALUE is needed")
-        try:
-            given[name] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise ValueError(
-                f"{option}: found {word!r}; the value is no YAML ({str(error).splitlines()[0]})"
-            ) from error
+        given[name.strip()] = value.strip()
     return given
 
 
-def _reproduce(args):
-    from papermill.exceptions import PapermillExecutionError
+def _value(text: str) -> Any:
+    """A value in YAML, with the numbers of YAML 1.2, and text for what YAML takes for a comment."""
+    import yaml
 
-    from .paper.notebooks import check_parameters, run
+    class Loader(yaml.SafeLoader):
+        pass
 
-    given = _assignments("-p", args.parameters)
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", NUMBER, list("-+.0123456789"))
+    try:
+        value = yaml.load(text, Loader)
+    except yaml.YAMLError as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"-p: found {text!r}; a value in YAML is needed ({reason})") from None
+    return text if value is None and text.startswith("#") else value
+
+
+def _reproduce(args: argparse.Namespace) -> int:
+    from .paper.notebooks import NotebookError, executed, run
+
+    given = {name: _value(text) for name, text in _assignments("-p", args.parameters).items()}
+    chosen = _select(args.notebooks)
+    if args.list:
+        return _list(chosen, args.profile)
     if given and args.profile == "paper":
         raise ValueError(
-            "-p: results of the paper profile are what README quotes; give --profile quick and all that shall differ"
+            "-p: README quotes the results of the paper profile; give --profile mine, "
+            "which has the same parameters, with all that shall differ"
         )
-    chosen = _select(args.notebooks)
-    for name in {"profile", "workers", "scheduler"} & set(given):
-        raise ValueError(f"-p: found {name}; give it as --{name}")
-    for name in chosen:
-        check_parameters(name, given)
-    started = time.monotonic()
-    for name in chosen:
-        print(f"{name}: running at profile {args.profile}", flush=True)
+    for name in OPTIONS:
+        if name in given:
+            raise ValueError(f"-p: found {name}; give it as --{name}")
+    if args.workers is not None:
+        check_integer("--workers", args.workers, 1)
+    for notebook in chosen:
+        check_parameters(notebook, given)
+    began, ran = time.monotonic(), 0
+    for notebook in chosen:
+        started = time.monotonic()
         try:
-            target = run(
-                name,
+            done = run(
+                notebook,
                 args.profile,
                 workers=args.workers,
                 scheduler=args.scheduler,
-                parameters=given,
+                changed=given,
                 echo=_say,
             )
-        except PapermillExecutionError as error:
-            print(
-                f"xyep reproduce: {name} failed; finished runs are kept and the next call goes on from them\n{error}",
-                file=sys.stderr,
-            )
+        except NotebookError as error:
+            print(f"xyep reproduce: {notebook} failed: {error}", file=sys.stderr)
+            print("Finished runs are kept, and the next call goes on from them.", file=sys.stderr)
             return 1
-        print(f"  {target}")
-    print(f"{len(chosen)} notebook{'s' * (len(chosen) > 1)} in {time.monotonic() - started:.0f} s")
-    if args.profile == "paper":
+        ran += done
+        how = f"done in {time.monotonic() - started:.0f} s" if done else "up to date"
+        print(f"{notebook}: {how}: {executed(notebook, args.profile)}", flush=True)
+    print(f"{ran} of {len(chosen)} notebooks run, in {time.monotonic() - began:.0f} s")
+    if args.profile == "paper" and ran:
         _write_report()
+    return 0
 
 
-def _write_report():
+def _list(chosen: Sequence[str], profile: str) -> int:
+    from .paper.notebooks import profile_parameters, up_to_date
+
+    for notebook in chosen:
+        changes = profile_parameters(notebook, profile)
+        state = "up to date" if up_to_date(notebook, profile, changes) else "to be run"
+        print(f"{notebook}, profile {profile}: {state}")
+        for name, (default, comment) in parameters(notebook).items():
+            if name not in OPTIONS:
+                text = f"{name}={changes.get(name, default)!r}" + f"  # {comment}" * bool(comment)
+                print(textwrap.fill(text, 98, initial_indent="  ", subsequent_indent="      "))
+    return 0
+
+
+def _write_report() -> None:
     from .paper import report
 
-    print(report.claims_text())
     for path in report.write():
         print(path)
 
 
-def _say(text):
+def _say(text: str) -> None:
     print(f"  {text}", flush=True)
 
 
-def _figures(args):
-    from .paper.figures import draw
+def _figures(args: argparse.Namespace) -> int:
+    from .paper import report
+    from .paper.figures import check_rc, differences, draw
     from .paths import figures, results
     from .store import read_tree
 
     rc = _assignments("--rc", args.rc)
+    check_rc(rc)
+    if args.check and (rc or args.to):
+        raise ValueError("--check: found with --rc or --to; it compares the figures of a profile")
     if rc and not args.to:
         raise ValueError(
-            "--rc: found without --to; name a folder, so that the committed figures stay as they are"
+            "--rc: found without --to; name a folder, so that the committed figures stay"
         )
     if args.only and not args.notebooks:
         args.notebooks = [args.only.partition("_")[0]]
-    for name in _select(args.notebooks):
-        store = results(args.profile, name)
-        if not store.exists() and not args.notebooks:
+    chosen = _select(args.notebooks)
+    if not args.notebooks:
+        chosen = [name for name in chosen if results(args.profile, name).exists()]
+    stale = []
+    for name in chosen:
+        tree = read_tree(results(args.profile, name))
+        if args.check:
+            stale += differences(name, tree, figures(args.profile), args.only)
             continue
-        for path in draw(name, read_tree(store), args.to or figures(args.profile), args.only, rc):
+        for path in draw(name, tree, args.to or figures(args.profile), args.only, rc):
             print(path)
-    if args.profile == "paper" and not args.to:
+    whole = args.profile == "paper" and not args.to
+    if args.check:
+        stale += report.stale() if whole and not args.only else []
+        print("\n".join(stale) or f"{len(chosen)} notebooks: all figures are what is drawn now")
+        if stale:
+            print("`xyep figures` draws them", file=sys.stderr)
+        return int(bool(stale))
+    if whole:
         _write_report()
+    return 0
 
 
-def _data(args):
+def _data(args: argparse.Namespace) -> int:
     from .tasks import fetch_mnist, load_task
 
     if args.task[:1] == ["fetch"]:
         if args.task[1:] != ["mnist"]:
+            found = " ".join(args.task[1:]) or "nothing"
             raise ValueError(
-                f"TASK: found {' '.join(args.task[1:])!r} to fetch; only 'mnist' is needed, the others come with the packages"
+                f"TASK: found {found} to fetch; mnist is needed, the others come with the packages"
             )
         print(fetch_mnist())
         return 0
@@ -204,7 +272,8 @@ def _data(args):
         try:
             task = load_task(name)
             print(
-                f"{name:8}{len(task):7} samples, {task.inputs.shape[1]} inputs, {task.targets.shape[1]} outputs, sha256 {task.digest[:16]}…"
+                f"{name:8}{len(task):7} samples, {task.inputs.shape[1]} inputs, "
+                f"{task.targets.shape[1]} outputs, sha256 {task.digest[:16]}…"
             )
         except FileNotFoundError as error:
             print(f"{name:8}missing: {error}")
@@ -212,7 +281,7 @@ def _data(args):
     return missing
 
 
-def _bench(args):
+def _bench(args: argparse.Namespace) -> int:
     import runpy
 
     from .paths import project
@@ -220,18 +289,31 @@ def _bench(args):
     options = [*(["--quick"] if args.quick else []), *(["--only", args.only] if args.only else [])]
     sys.argv = ["run.py", *options]
     runpy.run_path(str(project() / "benchmarks" / "run.py"), run_name="__main__")
+    return 0
 
 
-def main(argv=None):
+COMMANDS = {"reproduce": _reproduce, "figures": _figures, "data": _data, "bench": _bench}
+
+
+def _terminated(number: int, frame: Any) -> NoReturn:
+    raise KeyboardInterrupt("terminated")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0, 1 if something failed, 2 for wrong arguments."""
     args = _parser().parse_args(argv)
+    here = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, _terminated) if here else None
     try:
-        return {"reproduce": _reproduce, "figures": _figures, "data": _data, "bench": _bench}[
-            args.command
-        ](args) or 0
+        return COMMANDS[args.command](args)
     except (ValueError, OSError) as error:
         print(f"xyep {args.command}: {error}", file=sys.stderr)
         return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    except KeyboardInterrupt as error:
+        what = str(error) or "interrupted"
+        kept = "; finished runs are kept, and the next call goes on from them"
+        print(f"xyep {args.command}: {what}{kept * (args.command == 'reproduce')}", file=sys.stderr)
+        return 130
+    finally:
+        if here:
+            signal.signal(signal.SIGTERM, before)

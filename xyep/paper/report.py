@@ -1,165 +1,222 @@
-"""What is written from results by command: the gallery of figures, and the numbers in README.md.
+"""What is written from results by command: the gallery of figures, and the blocks of README.md.
 
-A block of README.md between ``<!-- NAME -->`` and ``<!-- end -->`` is replaced by what the function of that name in `BLOCKS` returns.
+All of it words findings and stored numbers. A block of README.md between ``<!-- NAME -->`` and
+``<!-- end -->`` is replaced by what the function of that name in `BLOCKS` returns.
 """
 
 import json
 import re
 from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import xarray as xr
 
 from ..paths import figures, project, results
 from ..store import read_tree
-from .claims import CLAIMS
-from .figures import FIGURES
-from .notebooks import executed, names
+from .cells import names, source
+from .figures import SUFFIXES, caption_of, figures_of
+from .findings import Finding, statements
+from .notebooks import executed
+
+PROFILE = "paper"
+
+
+class Shown(NamedTuple):
+    """A statement, with the notebook and the figure that show it."""
+
+    finding: Finding
+    notebook: str
+    figure: str
 
 
 @lru_cache
-def _tree(notebook, profile):
-    return read_tree(results(profile, notebook))
+def _tree(notebook: str) -> xr.DataTree:
+    return read_tree(results(PROFILE, notebook))
 
 
-def title(notebook):
-    """Heading of a notebook, without its number."""
-    source = (project() / "notebooks" / f"{notebook}.py").read_text()
-    return re.search(r"^# # \d+\. (.+)$", source, re.M)[1]
-
-
-def _ready(profile="paper"):
+def _ready() -> list[str]:
     """Notebooks that have results."""
-    return [name for name in names() if results(profile, name).exists()]
+    return [name for name in names() if results(PROFILE, name).exists()]
 
 
-def claim_rows(profile="paper"):
-    """(claim, verdict, measured) of every claim whose notebook has results."""
-    return [
-        (claim, *claim.measure(_tree(claim.notebook, profile)))
-        for claim in CLAIMS
-        if claim.notebook in _ready(profile)
-    ]
+def number(notebook: str) -> str:
+    return notebook.partition("_")[0]
 
 
-def claims_text(profile="paper"):
-    """The claims as lines for a terminal."""
-    rows = claim_rows(profile)
-    return "\n".join(
-        f"{verdict:14} {claim.statement} [{claim.source}]\n{'':15}{measured}"
-        for claim, verdict, measured in rows
+def title(notebook: str) -> str:
+    """Heading of a notebook, without its number."""
+    for line in source(notebook).splitlines():
+        if line.startswith("# # "):
+            return line.removeprefix("# # ").partition(". ")[2]
+    raise ValueError(f"notebook: {notebook} has no heading; a line '# # 1. Title' is needed")
+
+
+@lru_cache
+def _statements(notebook: str) -> tuple[Shown, ...]:
+    tree = _tree(notebook)
+    return tuple(
+        Shown(finding, notebook, name)
+        for name, figure in figures_of(notebook).items()
+        for finding in statements(figure.finding(tree))
     )
 
 
-def claims_table():
-    lines = ["| statement | whose | measured here | verdict | shown in |", "|---|---|---|---|---|"]
-    for claim, verdict, measured in claim_rows():
-        where = f"[{claim.notebook[:2]}](notebooks/{claim.notebook}.ipynb), [figure](figures/{claim.figure}.png)"
-        lines.append(f"| {claim.statement} | {claim.source} | {measured} | {verdict} | {where} |")
-    return "\n".join(lines)
+def all_statements() -> list[Shown]:
+    """Every statement of every notebook that has results, in the order of the figures."""
+    return [shown for name in _ready() for shown in _statements(name)]
 
 
-def _minutes(tree):
-    """Time in which a notebook's results were made; where a call took runs over from an interrupted one, theirs on two cores counts."""
-    calls, runs = {}, {}
-    for node in tree.values():
-        key = node.attrs["made_from"]
-        calls[key] = node.attrs["made_in_s"]
-        runs[key] = (
-            runs.get(key, 0.0) + float(node["seconds"].sum() if "seconds" in node else 0.0) / 2
+def findings() -> str:
+    """The statements as a table, and below, folded, what was measured and what decides."""
+    rows = ["| statement | whose | verdict | shown in |", "|---|---|---|---|"]
+    details = []
+    for finding, notebook, figure in all_statements():
+        links = f"[{number(notebook)}](notebooks/{notebook}.ipynb), [figure](figures/{figure}.png)"
+        rows.append(f"| {finding.statement} | {finding.whose} | {finding.verdict} | {links} |")
+        details.append(
+            f"* **{finding.statement}** ({finding.verdict}): {finding.measured}. "
+            f"*Rule: {finding.rule}.*".replace("..", ".").replace("?.", "?")
         )
+    folded = "<details><summary>What was measured, and the rule of each verdict</summary>"
+    return "\n".join([*rows, "", folded, "", *details, "", "</details>"])
+
+
+def _minutes(tree: xr.DataTree) -> float:
+    """Time in which results were made, with runs kept from an interrupted call, as on two cores."""
+    calls: dict[str, float] = {}
+    runs: dict[str, float] = {}
+    for node in tree.subtree:
+        if "made_from" in node.attrs:
+            key = node.attrs["made_from"]
+            calls[key] = node.attrs["made_in_s"]
+            seconds = float(node["seconds"].sum()) if "seconds" in node else 0.0
+            runs[key] = runs.get(key, 0.0) + seconds / 2
     return sum(max(calls[key], runs[key]) for key in calls) / 60
 
 
-def notebook_table():
+def notebooks() -> str:
+    """The notebooks with their figures and the time that their results took."""
     lines = ["| notebook | figures | minutes |", "|---|---|---|"]
-    total = 0
+    total = 0.0
     for name in _ready():
-        minutes = _minutes(_tree(name, "paper"))
+        minutes = _minutes(_tree(name))
         total += minutes
         shown = ", ".join(
-            f"[{figure[3:].replace('_', ' ')}](figures/{figure}.png)" for figure in FIGURES[name]
+            f"[{figure.partition('_')[2].replace('_', ' ')}](figures/{figure}.png)"
+            for figure in figures_of(name)
         )
-        lines.append(
-            f"| [{name[:2]} {title(name)}](notebooks/{name}.ipynb) | {shown} | {minutes:.1f} |"
-        )
-    machine = _tree(_ready()[0], "paper").attrs["machine"]
-    times = f"Minutes in which the results were made on {machine}; {total:.0f} in all. "
-    note = "Runs that were taken over from an interrupted call are counted where their time is stored, as it is not for the grids of settings."
-    return "\n".join(lines) + f"\n\n{times}{note}"
+        link = f"[{number(name)} {title(name)}](notebooks/{name}.ipynb)"
+        lines.append(f"| {link} | {shown} | {minutes:.1f} |")
+    machine = _tree(_ready()[0]).attrs["machine"]
+    time = f"Minutes in which the results were made on {machine}; {total:.0f} in all."
+    return "\n".join([*lines, "", time])
 
 
-def speed():
+def speed() -> str:
     """What `make bench` measured, with the machine."""
-    bench = json.loads((project() / "benchmarks" / "results.json").read_text())
+    bench = json.loads((project() / "benchmarks" / "results.json").read_text("utf-8"))
     result = {name: entry["result"] for name, entry in bench.items()}
     made = bench["training_epoch"]["conditions"]
     ratio = {row["network"]: row["ratio, default"]["median"] for row in result["time_to_residual"]}
     epoch = result["training_epoch"][0]
-    rate = next(row for row in result["relaxation_rate"]["rates"] if row["network"] == "LCL")[
-        "fraction of matrix product"
-    ]["median"]
-    diffrax = {}
+    rate = next(row for row in result["relaxation_rate"]["rates"] if row["network"] == "LCL")
+    of_matrix_product = 100 * rate["fraction of matrix product"]["median"]
+    diffrax: dict[str, list[float]] = {}
     for row in result["gradient_per_sample"]["times"]:
         diffrax.setdefault(row["network"], []).append(row["ratio"]["median"])
-    lines = [
-        f"Measured by `make bench` on {made['cpu']} ({made['architecture']}), {made['cores']} cores; [all tables](benchmarks/README.md).",
-        "",
-        f"* To a residual of 1e-8, `fast` takes 1/{min(ratio.values()):.0f} to 1/{max(ratio.values()):.0f} of the time of `gradient_flow` "
-        f"({', '.join(f'{name} 1/{value:.0f}' for name, value in ratio.items())}).",
-        f"* One epoch of {epoch['images']:,} images of {epoch['inputs'].upper()} on the stack of 24,334 couplings: "
-        f"{epoch['one thread, s']['median']:.2f} s on one core, {epoch['two threads, s']['median']:.2f} s on two, "
-        f"{epoch['peak memory, MiB']:.0f} MiB.",
-        f"* A sweep of that stack runs at {100 * rate:.0f} % of the core's rate of matrix products in multiply-adds.",
-        "* One gradient takes "
-        + ", ".join(f"1/{min(v):,.0f} to 1/{max(v):,.0f} ({name})" for name, v in diffrax.items())
-        + " of the time of the same physics integrated with diffrax on the same cores.",
-    ]
-    return "\n".join(lines)
+    each = ", ".join(f"{name} 1/{value:.0f}" for name, value in ratio.items())
+    gradients = ", ".join(
+        f"1/{min(v):,.0f} to 1/{max(v):,.0f} ({name})" for name, v in diffrax.items()
+    )
+    return "\n".join(
+        [
+            f"Measured by `make bench` on {made['cpu']} ({made['architecture']}), "
+            f"{made['cores']} cores; [all tables](benchmarks/README.md).",
+            "",
+            f"* To a residual of 1e-8, sweeps take 1/{min(ratio.values()):.0f} to "
+            f"1/{max(ratio.values()):.0f} of the time of the gradient flow ({each}).",
+            f"* One epoch of {epoch['images']:,} images of {epoch['inputs'].upper()} on the stack "
+            f"of 24,334 couplings: {epoch['one thread, s']['median']:.2f} s on one core, "
+            f"{epoch['two threads, s']['median']:.2f} s on two, "
+            f"{epoch['peak memory, MiB']:.0f} MiB.",
+            f"* A sweep of that stack runs at {of_matrix_product:.0f} % of the core's rate of "
+            "matrix products in multiply-adds.",
+            f"* One gradient takes {gradients} of the time of the same physics integrated with "
+            "diffrax on the same cores.",
+        ]
+    )
 
 
-BLOCKS = {"claims": claims_table, "notebooks": notebook_table, "speed": speed}
+BLOCKS = {"findings": findings, "notebooks": notebooks, "speed": speed}
 
 
-def readme():
-    """README.md with its blocks made anew."""
-    text = (project() / "README.md").read_text()
+def readme() -> str:
+    """README.md with its blocks as the results are now."""
+    text = (project() / "README.md").read_text("utf-8")
     for name, block in BLOCKS.items():
         mark = f"<!-- {name} -->"
-        if mark not in text:
+        before, found, after = text.partition(f"{mark}\n")
+        _, end, rest = after.partition("<!-- end -->")
+        if not found or not end:
             raise ValueError(f"README.md: {mark} … <!-- end --> is missing")
-        text = re.sub(
-            rf"{mark}\n.*?<!-- end -->",
-            lambda _, m=mark, b=block: f"{m}\n{b()}\n<!-- end -->",
-            text,
-            flags=re.S,
-        )
+        text = f"{before}{mark}\n{block()}\n<!-- end -->{rest}"
     return text
 
 
-def gallery():
-    """figures/README.md: every figure with its caption, notebook and dataset."""
+def gallery() -> str:
+    """figures/README.md: every figure with its caption, files, notebook and dataset."""
+    contents = [f"* [{number(n)} {title(n)}](#{_anchor(n)})" for n in _ready()]
     parts = [
-        "# Figures\n\nMade by `xyep figures` from `results/paper/`; do not edit. Each is there as PDF, SVG and PNG."
+        "# Figures",
+        "Made by `xyep figures` from `results/paper/`; do not edit.",
+        "\n".join(contents),
     ]
     for name in _ready():
         store = f"results/paper/{name}.zarr"
-        notebook = executed(name, "paper").relative_to(project())
+        notebook = executed(name, PROFILE).relative_to(project()).as_posix()
+        parts.append(f"## {number(name)} {title(name)}")
         parts.append(
-            f"## {name[:2]} {title(name)}\n\n[Notebook](../{notebook}), dataset [`{store}`](../{store}); "
-            f"redraw with `xyep figures {name[:2]}`."
+            f"[Notebook](../{notebook}), dataset [`{store}`](../{store}); "
+            f"redraw with `xyep figures {number(name)}`."
         )
-        for figure in FIGURES[name]:
-            caption = (figures("paper") / f"{figure}.md").read_text().partition("\n\n")[2].strip()
-            parts.append(f"### {figure}\n\n![{figure}]({figure}.png)\n\n{caption}")
+        for figure in figures_of(name):
+            path = figures(PROFILE) / f"{figure}.png"
+            files = ", ".join(f"[{s}]({figure}.{s})" for s in SUFFIXES if s != "md")
+            parts += [
+                f"### {figure}",
+                f"![{figure}]({figure}.png)",
+                f"{caption_of(path)} ({files})",
+            ]
     return "\n\n".join(parts) + "\n"
 
 
-def write():
-    """Bring README.md and the gallery up to date with the committed results; returns the paths of the files that changed."""
+def _anchor(notebook: str) -> str:
+    """How GitHub calls a heading."""
+    words = re.sub(r"[^\w\- ]", "", f"{number(notebook)} {title(notebook)}".lower())
+    return words.replace(" ", "-")
+
+
+def _files() -> dict[Path, str]:
+    return {project() / "README.md": readme(), figures(PROFILE) / "README.md": gallery()}
+
+
+def stale() -> list[str]:
+    """Which of README.md and the gallery do not say what the results say."""
+    return [
+        f"{path.relative_to(project()).as_posix()}: not what the results say"
+        for path, text in _files().items()
+        if not path.exists() or path.read_text("utf-8") != text
+    ]
+
+
+def write() -> list[Path]:
+    """Bring README.md and the gallery up to date; returns the paths of the files that changed."""
+    for cached in (_tree, _statements):
+        cached.cache_clear()
     changed = []
-    for path, text in (
-        (project() / "README.md", readme()),
-        (figures("paper") / "README.md", gallery()),
-    ):
-        if not path.exists() or path.read_text() != text:
-            path.write_text(text)
+    for path, text in _files().items():
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
             changed.append(path)
     return changed

@@ -51,7 +51,7 @@ def _chosen(notebook: str, only: str | None) -> Iterable[str]:
     return known if only is None else [check_choice("only", only, tuple(known))]
 
 
-def _check_rc(rc: Mapping[str, Any]) -> None:
+def check_rc(rc: Mapping[str, Any]) -> None:
     for key, value in rc.items():
         if key not in mpl.rcParams:
             raise ValueError(
@@ -76,7 +76,7 @@ def draw(
     `target` is a folder; `rc` changes matplotlib's settings: ``{"image.cmap": "cividis",
     "font.size": 9}``.
     """
-    _check_rc(rc or {})
+    check_rc(rc or {})
     paths = []
     for name in _chosen(notebook, only):
         figure = figures_of(notebook)[name]
