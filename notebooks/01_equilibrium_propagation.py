@@ -15,20 +15,27 @@
 #
 # A network of phases φ_i with couplings J_ij and bias fields (h_i, ψ_i) has the energy
 #
-# $$E = -\sum_{(ij)} J_{ij}\cos(\varphi_i-\varphi_j) - \sum_i h_i\cos(\varphi_i-\psi_i),$$
+# $$E = -\sum_{(ij)} J_{ij}\cos(\varphi_i-\varphi_j) - \sum_i h_i\cos(\varphi_i-\psi_i).$$
 #
-# and its free sites follow dφ_i/dt = −∂E/∂φ_i while the inputs are clamped. Where it comes to rest is the *free equilibrium*, and the
-# phases of the outputs are the answer. To learn, the outputs are *nudged* towards their targets: the energy becomes E + βC with the cost
-# C = −Σ log(1 + cos(φ_o − t_o)), and the network moves on to a *nudged equilibrium* close by. Equilibrium propagation says that comparing
-# the two gives the gradient of the cost, with numbers that every coupling can measure at its own two ends:
+# Its inputs are clamped; the other phases follow dφ_i/dt = −∂E/∂φ_i until they rest at a *free
+# equilibrium*. The phases of the outputs are the answer. To learn, the outputs are *nudged*
+# towards their targets: the energy becomes E + βC, with the cost C = −Σ log(1 + cos(φ_o − t_o)),
+# and the network moves on to a *nudged equilibrium* close by. The difference of the two gives the
+# gradient of the cost, from numbers that every coupling can measure at its own two ends:
 #
-# $$\frac{dC}{dJ_{ij}} \approx -\frac{\cos(\varphi_i-\varphi_j)|_{\beta} - \cos(\varphi_i-\varphi_j)|_{-\beta}}{2\beta}.$$
+# $$\frac{dC}{dJ_{ij}} \approx
+#   -\frac{\cos(\varphi_i-\varphi_j)|_{\beta} - \cos(\varphi_i-\varphi_j)|_{-\beta}}{2\beta}.$$
+#
+# The networks here are all-to-all, layered, or square lattices in which every site is coupled to
+# its neighbours. "1 shell" means the 4 nearest neighbours, "4 shells" the 20 sites out to the
+# fourth nearest ones. They have two inputs and one output, as the next notebook trains them on
+# XOR.
 
 # %% tags=["parameters"]
 profile = "paper"  # smoke, quick or paper: where results and figures go
 workers = None  # not used here
 scheduler = None  # not used here
-betas = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]
+betas = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]  # nudging strengths
 seeds = 20  # random networks of each kind
 initial_states = 300  # of each network whose equilibria are counted
 sizes = [3, 5, 7, 11]  # of square lattices whose equilibria are counted
@@ -38,26 +45,26 @@ import xyep
 from xyep.paper import figures, studies
 
 notebook = "01_equilibrium_propagation"
-parameters = {"betas": betas, "seeds": seeds, "initial_states": initial_states, "sizes": sizes}
-study = studies.Study(notebook, profile, parameters)
+study = studies.Study(notebook, globals())
 task = xyep.load_task("xor")
 
 # %% [markdown]
 # ## 1.1 To equilibrium and beyond
 #
-# Two methods find equilibria. `gradient_flow` integrates the physical dynamics with an adaptive Runge–Kutta method. `fast` visits the
-# sites in turn and turns each unit vector towards, and a little past, its local field; it evaluates no sine or cosine, and its
+# Two methods find equilibria. `gradient_flow` integrates the physical dynamics with an adaptive
+# Runge–Kutta method. `fast` sweeps over the sites in turn: each unit vector is turned towards its
+# local field, and a little past it ("over-relaxed"). It evaluates no sine or cosine, and its
 # energy never rises.
 
 # %%
-net = xyep.xor_lattice(7, shells=4)
-study(studies.dynamics, net, 3, task, node="dynamics")
+study(studies.dynamics, xyep.xor_lattice(7, shells=4), 3, task, node="dynamics")
 
 # %% [markdown]
 # ## 1.2 Is the gradient right?
 #
-# At a free equilibrium the exact gradient follows from the Hessian H of the energy, dC/dθ = −(∂C/∂φ)ᵀ H⁻¹ ∂²E/∂φ∂θ. The one-sided
-# estimator (β against 0) should miss it by O(β), the centred one (β against −β) by O(β²).
+# At a free equilibrium the exact gradient follows from the Hessian H of the energy,
+# dC/dθ = −(∂C/∂φ)ᵀ H⁻¹ ∂²E/∂φ∂θ. The one-sided estimator (β against 0) should miss it by O(β), the
+# centred one (β against −β) by O(β²).
 
 # %%
 study(studies.gradient_errors, studies.sample_networks(), betas, seeds, node="gradient_error")
@@ -65,28 +72,46 @@ study(studies.gradient_errors, studies.sample_networks(), betas, seeds, node="gr
 # %% [markdown]
 # ## 1.3 How many equilibria?
 #
-# Random couplings frustrate each other. Many stable equilibria mean that answers depend on the initial state, which training must
-# first overcome. The same initial states are relaxed with both methods, which may choose differently among the equilibria.
+# Random couplings frustrate each other, so that there are many stable equilibria. Which one is
+# reached depends on the initial state, and so does the answer; training must first overcome this.
+# Both methods start from the same initial states.
 
 # %%
-networks = {f"all_to_all_{n * n}": xyep.all_to_all(n * n) for n in sizes}
-networks |= {f"square_{n}x{n}_shells{s}": xyep.xor_lattice(n, s) for s in (1, 4) for n in sizes}
-study(studies.equilibria, networks, task, initial_states, max(2, seeds // 4), node="equilibria")
+counted = studies.counted_networks(sizes)
+study(studies.equilibria, counted, task, initial_states, max(2, seeds // 4), node="equilibria")
 tree = study.finish()
 
 # %% [markdown]
-# ## 1.4 What came out
+# ## 1.4 Results
 
 # %%
-figures.show(notebook, "01_dynamics", tree, profile)
+figures.show(notebook, "01_dynamics", tree, study.profile)
 
 # %%
-figures.show(notebook, "01_gradient_error", tree, profile)
+figures.show(notebook, "01_gradient_error", tree, study.profile)
 
 # %% [markdown]
-# The centred estimator is the one that all training below uses. It has one pitfall, which comes with the logarithmic cost: at −β an output
-# that is nearly opposite its target is drawn into the pole of the cost. The gradient stays finite there, but it is no longer the
-# derivative. The targets above are kept 1 rad from the free answers, so the figure shows the estimators and not the pole.
+# The targets are placed 1 rad from the free answers, which keeps the outputs away from a pole:
+# under −β, the logarithmic cost draws an output that is nearly opposite its target into φ_o = t_o
+# + π. The estimate stays finite there but is no longer the gradient. Untrained networks are often
+# near the pole.
 
 # %%
-figures.show(notebook, "01_equilibria", tree, profile)
+figures.show(notebook, "01_equilibria", tree, study.profile)
+
+# %% [markdown]
+# **What we learn.** Where β is small enough, both estimators err as theory says. How small that is
+# differs between networks: at the β used to train XOR, some gradients are far off. Random networks
+# have many equilibria, the more the larger and denser they are.
+#
+# **What we do not know.** How often the state jumps to another equilibrium while a network is
+# trained, and whether that hurts. The number of equilibria of the larger networks: only a lower
+# bound is found.
+#
+# **References.** B. Scellier and Y. Bengio, *Equilibrium propagation: bridging the gap between
+# energy-based models and backpropagation*, arXiv:1602.05179. A. Laborieux et al., *Scaling
+# equilibrium propagation to deep ConvNets by drastically reducing its gradient estimator bias*
+# (centred nudging), arXiv:2101.05536. Q. Wang, C. C. Wanjura and F. Marquardt, *Training coupled
+# phase oscillators as a neuromorphic platform using equilibrium propagation*, arXiv:2402.08579;
+# and the paper studied here, *Dependence of equilibrium propagation training success on network
+# architecture*, arXiv:2601.21945.

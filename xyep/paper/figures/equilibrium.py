@@ -1,156 +1,138 @@
 """Figures of notebook 01: equilibrium propagation."""
 
 import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure as Canvas
 
-from .style import COLORS, COLUMN, MARKERS, architecture, label, letters, plain, subplots
+from ...ensembles import select
+from ..findings import equilibrium as findings
+from ..findings.equilibrium import POWERS, Dynamics, Equilibria, GradientError
+from ..findings.statistics import quartiles
+from ..findings.words import percents, traits_of
+from .style import METHODS, PAGE, Figure, band, bars, letters, look, plain, subplots
 
-#: Largest β at which the error still follows its leading power.
-FITTED = 0.1
 
-
-def dynamics(tree):
-    """Phases relaxing to the free and on to the nudged equilibrium; energy over time and over sweeps."""
+def _draw_dynamics(tree: xr.DataTree, finding: Dynamics) -> Canvas:
     ds = tree["dynamics"].to_dataset()
-    figure, axes = subplots(1, 3, height=2.2, gridspec_kw={"width_ratios": [1.5, 1, 1]})
-    turn = ds.attrs["nudged_from"]
-    hidden = np.flatnonzero(ds["role"].values == "hidden")
-    axes[0].plot(
-        ds["time"], ds["phase"].values[:, hidden[:: max(1, len(hidden) // 12)]], color="0.7", lw=0.7
-    )
-    axes[0].plot(
-        ds["time"], ds["phase"].values[:, -1], color=COLORS["gradient_flow"], label="output"
-    )
-    target = ds.attrs["target"] + 2 * np.pi * np.round(
-        (float(ds["phase"][-1, -1]) - ds.attrs["target"]) / (2 * np.pi)
-    )
-    axes[0].axhline(target, color="k", ls=":", lw=0.8, label="target")
-    axes[0].axvline(turn, color="k", lw=0.6)
-    place = {
-        "transform": axes[0].get_xaxis_transform(),
-        "rotation": 90,
-        "ha": "right",
-        "va": "center",
-        "fontsize": "small",
-    }
-    axes[0].text(
-        turn, 0.5, "nudging on", bbox={"fc": "w", "ec": "none", "pad": 1}, zorder=3, **place
-    )
-    axes[0].set(xlabel="time (1/coupling)", ylabel="phase (rad)")
-    axes[0].legend(loc="lower left", bbox_to_anchor=(0.1, 0.98), ncols=2)
-    axes[1].semilogy(ds["free_time"], ds["flow_energy"].clip(1e-14), color=COLORS["gradient_flow"])
-    axes[1].set(
-        xlabel="time (1/coupling)",
-        ylabel="$E - E_{eq}$ (coupling)",
-        title="gradient flow",
-        ylim=(1e-12, None),
-    )
-    axes[2].semilogy(ds["sweep"], ds["fast_energy"].clip(1e-14), color=COLORS["fast"])
-    axes[2].set(xlabel="sweep", title="fast relaxation", ylim=axes[1].get_ylim())
-    letters(axes)
-    shift = float(ds["phase"][-1, -1] - ds["phase"].sel(time=turn)[-1])
-    k = int((ds["fast_energy"].values < 1e-6).argmax())
-    caption = (
-        f"(a) Phases of a {label(ds.attrs['network'])} lattice under dφ/dt = −∂E/∂φ: free relaxation, then, from time {turn:.0f}, nudging "
-        f"with β = {ds.attrs['beta']:g}, which moves the output by {shift:+.2f} rad (grey: some hidden sites). (b, c) The energy "
-        f"falls monotonically in either method; over-relaxed sweeps come within 1e-6 of the equilibrium's energy after {k} sweeps."
-    )
-    return figure, caption
-
-
-def gradient_error(tree):
-    """Error of the EP gradient over β for both estimators."""
-    ds = tree["gradient_error"].to_dataset()
-    figure, axis = subplots(width=COLUMN, height=2.6)
-    slopes = {}
-    beta = ds["beta"].values
-    for name in ds["network"].values:
-        kind = architecture(name)
-        for estimator, style in (("centered", "-"), ("one_sided", "--")):
-            middle = (
-                ds["relative_error"].sel(network=name, estimator=estimator).median("seed").values
-            )
-            text = label(name) if style == "-" else None
-            axis.loglog(beta, middle, style, color=COLORS[kind], marker=MARKERS[kind], label=text)
-            x, y = np.log(beta[beta <= FITTED]), np.log(middle[beta <= FITTED])
-            slopes.setdefault(estimator, []).append(np.polyfit(x, y, 1)[0])
-    axis.set(xlabel="nudging strength β", ylabel="relative error of the gradient")
-    axis.plot([], [], "k-", label="centred")
-    axis.plot([], [], "k--", label="one-sided")
-    axis.legend(fontsize="small", loc="lower right")
-    text = {e: f"{min(s):.2f} to {max(s):.2f}" for e, s in slopes.items()}
-    caption = (
-        f"Relative error of the EP gradient against the exact gradient, medians over {ds.sizes['seed']} random networks each, with "
-        f"targets {ds.attrs['off_target']:g} rad from the free answers. For β ≤ {FITTED:g} "
-        f"it falls with the power {text['centered']} of β for the centred and {text['one_sided']} for the one-sided estimator."
-    )
-    return figure, caption
-
-
-def equilibria(tree):
-    """How many stable equilibria there are, how often two initial states reach the same one, and the two methods' energies."""
-    ds = tree["equilibria"].to_dataset()
     figure, axes = subplots(1, 3, height=2.3)
-    kinds = list(dict.fromkeys(architecture(n) for n in ds["network"].values))
-    for kind in kinds:
-        mine = ds.isel(network=[architecture(n) == kind for n in ds["network"].values])
-        text = (
-            f"lattice, {kind} shell{'s' * (kind > 1)}"
-            if isinstance(kind, int)
-            else kind.replace("_", "-")
-        )
-        for axis, name in ((axes[0], "equilibria"), (axes[1], "same_probability")):
-            values = mine[name].sel(solver="fast")
-            low, middle, high = (values.quantile(q, "seed") for q in (0.25, 0.5, 0.75))
-            bars = [middle - low, high - middle]
-            axis.errorbar(
-                mine["sites"],
-                middle,
-                bars,
-                color=COLORS[kind],
-                marker=MARKERS[kind],
-                capsize=2,
-                label=text,
-            )
-    axes[0].set(xscale="log", yscale="log", xlabel="sites", ylabel="equilibria found")
-    axes[1].set(xscale="log", ylim=(0, 1.05), xlabel="sites", ylabel="P(same equilibrium twice)")
-    for axis in axes[:2]:
-        plain(axis.xaxis)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=len(kinds))
-    for method in ds["solver"].values:
-        values = np.sort(ds["excess_energy"].sel(solver=method).values.ravel())
-        axes[2].step(
-            values,
-            np.linspace(0, 1, len(values)),
-            color=COLORS[method],
-            label=method.replace("_", " "),
+    flow, fast, time = METHODS["gradient_flow"], METHODS["fast"], ds["time"]
+    hidden = np.flatnonzero(ds["role"].values == "hidden")
+    some = hidden[:: max(1, len(hidden) // 12)]
+    axes[0].plot(time, ds["phase"].isel(site=some), color="0.7", lw=0.7)
+    axes[0].plot(time, ds["phase"].isel(site=-1), color=flow.color, label="output")
+    axes[0].set(ylabel="phase (rad)", title="to the free equilibrium")
+    for sign, line in ((0, "-"), (1, "--")):
+        shift = ds["shift"].isel(nudging=sign)
+        axes[1].plot(time, shift.isel(site=some), line, color="0.7", lw=0.7)
+        text = f"output, β = {float(shift['nudging']):+g}"
+        axes[1].plot(time, shift.isel(site=-1), line, color=flow.color, label=text)
+    axes[1].set(ylabel="change of the phase (rad)", title="nudged from there")
+    settled = np.flatnonzero(
+        (np.abs(ds["shift"] - ds["shift"][:, -1]) > 1e-3).any(["nudging", "site"])
+    )
+    axes[1].set_xlim(0, float(time[min(settled[-1] + 1 if len(settled) else 1, len(time) - 1)]))
+    for x, name, style in ((time, "flow_energy", flow), (ds["sweep"], "fast_energy", fast)):
+        axes[2].semilogy(
+            x, ds[name].clip(1e-14), color=style.color, ls=style.line, label=style.label
         )
     axes[2].set(
-        xlabel="$E - E_{lowest}$ (coupling)", ylabel="share of initial states", ylim=(0, 1.02)
+        xlabel="time (1/coupling), or sweeps",
+        ylabel=r"$E - E_\mathrm{eq}$ (coupling)",
+        ylim=(1e-12, None),
+        xlim=(0, float(ds["sweep"].max())),
     )
-    axes[2].legend(loc="lower right")
+    for axis in axes[:2]:
+        axis.set_xlabel("time (1/coupling)")
+    for axis in axes:
+        axis.legend(loc="upper right")
     letters(axes)
-    n, top = (
-        ds.attrs["initial_states"],
-        ds["network"].values[ds["equilibria"].sel(solver="fast").median("seed").values.argmax()],
-    )
-    most = float(ds["equilibria"].sel(solver="fast", network=top).median("seed"))
-    agree, worst = ds["agree"].median("seed"), float(ds["common"].min())
-    mean = ds["excess_energy"].mean(["initial_state", "seed"]).sum("network")
-    mean = mean / ds.sizes["network"]
-    caption = (
-        f"(a) Distinct stable equilibria reached from {n} random initial states of untrained networks, medians and quartiles of "
-        f"{ds.sizes['seed']} seeds; up to {most:.0f} for {label(top)}. (b) Probability that two initial states reach the same one. (c) "
-        f"Energies reached by the two methods over all these networks: means {float(mean.sel(solver='fast')):.3f} (fast) and "
-        f"{float(mean.sel(solver='gradient_flow')):.3f} (gradient flow) above the lowest. From one initial state both reach the "
-        f"same equilibrium in {float(agree.min()):.0%} to {float(agree.max()):.0%} of cases (medians by network); every state called "
-        f"converged is a minimum: the smallest Hessian eigenvalue found is {float(ds['smallest_eigenvalue'].min()):.1e}. "
-        f"The smallest share of states in an equilibrium that the other method found too is {worst:.0%}."
-    )
-    return figure, caption
+    return figure
 
 
-EQUILIBRIUM = {
-    "01_dynamics": dynamics,
-    "01_gradient_error": gradient_error,
-    "01_equilibria": equilibria,
+def _caption_dynamics(f: Dynamics) -> str:
+    return (
+        f"**Nudging moves the output by {f.moved[0]:+.2f} and {f.moved[1]:+.2f} rad, towards its "
+        f"target and away from it.** {f.network}, under dφ/dt = −∂E/∂φ. (a) Free relaxation. (b) "
+        f"Then nudged by β = ±{f.beta:g}; the target is {f.towards:+.2f} rad away. Grey: some "
+        f"hidden sites. (c) Energy above the free equilibrium; over-relaxed sweeps come within "
+        f"{f.close:.0e} of it after {f.sweeps}."
+    )
+
+
+def _draw_gradient_error(tree: xr.DataTree, finding: GradientError) -> Canvas:
+    ds = tree["gradient_error"].to_dataset()
+    figure, axes = subplots(1, 2, width=PAGE * 0.8, height=2.7, sharey=True)
+    beta = ds["beta"].values
+    for axis, (estimator, power) in zip(axes, POWERS.items()):
+        for name in ds["network"].values:
+            style = look(traits_of(ds, name))
+            error = ds["relative_error"].sel(network=name, estimator=estimator)
+            spread = np.quantile(error.transpose("seed", "beta"), (0.1, 0.5, 0.9), axis=0)
+            band(axis, beta, tuple(spread), style, marker=style.marker, label=style.label)
+        guide = (
+            ds["relative_error"].sel(estimator=estimator, beta=beta[0]).median() / beta[0] ** power
+        )
+        axis.plot(beta, float(guide) * beta**power, color="0.3", lw=0.6, ls=(0, (1, 2)))
+        axis.set(xscale="log", yscale="log", xlabel="nudging strength β")
+        axis.set_title({2: "centred (dots: ∝ β²)", 1: "one-sided (dots: ∝ β)"}[power])
+    axes[0].set_ylabel("relative error of the gradient")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    letters(axes)
+    return figure
+
+
+def _caption_gradient_error(f: GradientError) -> str:
+    (a, b), (c, d) = f.powers["centered"], f.powers["one_sided"]
+    crossed = ""
+    if f.crossed:
+        crossed = f" From β = {min(f.crossed.values()):g} on, centred can be the worse of the two."
+    return (
+        f"**The error falls as β^{a:.1f}–{b:.1f} for the centred and β^{c:.1f}–{d:.1f} for the "
+        f"one-sided estimator, but some networks need a small β.** Against the exact gradient; "
+        f"lines are medians, bands hold 80 % of {f.seeds} random networks; targets "
+        f"{f.off_target:g} rad from the free answers. At β = {f.at:g} the centred error exceeds "
+        f"one half in {percents(f.large.values())} of a kind.{crossed}"
+    )
+
+
+def _draw_equilibria(tree: xr.DataTree, finding: Equilibria) -> Canvas:
+    ds = tree["equilibria"].to_dataset().sel(solver="fast")
+    figure, axes = subplots(1, 2, width=PAGE * 0.8, height=2.6)
+    dense, lattices = (select(ds, family=family) for family in ("all_to_all", "lattice"))
+    groups = [dense, *(select(lattices, shells=s) for s in np.unique(lattices["shells"]))]
+    for mine in groups:
+        style = look(traits_of(mine, mine["network"].values[0]), full=False)
+        for axis, name in zip(axes, ("reached", "same_probability")):
+            spread = quartiles(mine[name].transpose("seed", "network"), axis=0)
+            bars(axis, mine["n_sites"], spread, style, ls=style.line, label=style.label)
+    axes[0].axhline(finding.initial_states, color="0.5", lw=0.6, ls=":")
+    axes[0].set(yscale="log", ylabel="distinct equilibria reached")
+    axes[1].set(ylim=(0, 1.05), ylabel="P(same equilibrium twice)")
+    for axis in axes:
+        axis.set(xscale="log", xlabel="sites")
+        plain(axis.xaxis)
+    figure.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(groups)
+    )
+    letters(axes)
+    return figure
+
+
+def _caption_equilibria(f: Equilibria) -> str:
+    return (
+        f"**From {f.initial_states} random initial states, untrained networks reach up to "
+        f"{f.most:.0f} distinct equilibria ({f.network}).** Medians and quartiles of {f.seeds} "
+        f"seeds. (a) Lower bounds, which cannot exceed the dotted line. (b) Probability that two "
+        f"initial states meet. Sweeps and gradient flow reach the same equilibrium from "
+        f"{percents(f.agree)} of states; their mean energies are {f.excess['fast']:.2f} and "
+        f"{f.excess['gradient_flow']:.2f} above the lowest."
+    )
+
+
+FIGURES = {
+    "01_dynamics": Figure(_draw_dynamics, findings.dynamics, _caption_dynamics),
+    "01_gradient_error": Figure(
+        _draw_gradient_error, findings.gradient_error, _caption_gradient_error
+    ),
+    "01_equilibria": Figure(_draw_equilibria, findings.equilibria, _caption_equilibria),
 }

@@ -1,373 +1,239 @@
 """Figures of notebook 03: couplings and responses of lattices."""
 
+from typing import Any
+
 import numpy as np
-from matplotlib.collections import LineCollection
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullFormatter
 
+from ...ensembles import select
 from ...responses import affected
-from ..studies import by_distance, response_size
-from .measures import FRACTION, p_value, solves
-from .style import (
-    COLORS,
-    DIVERGING,
-    MARKERS,
-    PAGE,
-    architecture,
-    in_order,
-    label,
-    letters,
-    subplots,
-    success,
-)
+from ..findings import responses as findings
+from ..findings.responses import FRACTION, Decay, Lattice, Maps, Regions, Skips
+from ..findings.statistics import quartiles, solves
+from ..findings.words import shells, traits_of
+from .style import DIVERGING, PAGE, Figure, band, bars, letters, look, subplots, success
 
 
-def _ensembles(tree):
-    return {
-        name: tree[name].to_dataset() for name in in_order(tree) if "nudge_response" in tree[name]
-    }
+def lattice_map(
+    axis: Axes,
+    ds: xr.Dataset,
+    values: np.ndarray,
+    norm: Normalize,
+    ringed: np.ndarray | None = None,
+    couplings: np.ndarray | None = None,
+    scale: Normalize | None = None,
+) -> PathCollection:
+    """Hidden sites coloured by `values`, those `ringed` with a thick edge; couplings as lines.
 
-
-def lattice_map(axis, ds, values, norm, couplings=None, coupling_norm=None):
-    """Sites coloured by `values`; couplings, if given, as lines. Inputs are triangles, outputs squares."""
-    x, y = ds["x"].values, ds["y"].values
+    Inputs are white triangles, outputs white squares.
+    """
+    at = np.stack([ds["x"].values, ds["y"].values], -1)
     if couplings is not None:
-        ends = np.stack(
-            [np.stack([x[k], y[k]], -1) for k in (ds["source"].values, ds["target"].values)], 1
-        )
         order = np.argsort(np.abs(couplings))
-        width = 0.2 + 1.2 * np.abs(couplings[order]) / coupling_norm.vmax
-        axis.add_collection(
-            LineCollection(
-                ends[order],
-                array=couplings[order],
-                cmap=DIVERGING,
-                norm=coupling_norm,
-                linewidths=width,
-                zorder=1,
-            )
-        )
-    for role, marker, size in (("hidden", "o", 18), ("input", "^", 34), ("output", "s", 30)):
-        keep = ds["role"].values == role
-        edge = {"edgecolors": "k", "linewidths": 0.3 if role == "hidden" else 0.9}
-        if role == "input":  # clamped: it does not respond
-            axis.scatter(x[keep], y[keep], size, "w", marker=marker, zorder=2, **edge)
-        else:
-            points = axis.scatter(
-                x[keep], y[keep], size, values[keep], marker=marker, norm=norm, zorder=2, **edge
-            )
+        ends = np.stack([at[ds[end].values] for end in ("source", "target")], 1)[order]
+        style = {"cmap": DIVERGING, "norm": scale, "zorder": 1}
+        width = 0.2 + 1.2 * np.abs(couplings[order]) / scale.vmax
+        axis.add_collection(LineCollection(ends, array=couplings[order], linewidths=width, **style))
+    for role, marker, size in (("input", "^", 34), ("output", "s", 30)):
+        x, y = at[ds["role"].values == role].T
+        axis.scatter(x, y, size, "w", marker, edgecolors="k", linewidths=0.9, zorder=2)
+    keep = ds["role"].values == "hidden"
+    width = 0.3 if ringed is None else np.where(ringed[keep], 1.1, 0.2)
+    style = {"norm": norm, "edgecolors": "k", "linewidths": width, "zorder": 2}
+    points = axis.scatter(*at[keep].T, 20, values[keep], **style)
     axis.set(aspect="equal", xticks=[], yticks=[])
     axis.spines[:].set_visible(False)
     axis.margins(0.08)
     return points
 
 
-def _maps(tree, success):
-    """Node and seed that stand for success or failure: of the largest distance at which some seeds succeed and some fail."""
-    best = None
-    for name, ds in _ensembles(tree).items():
-        solved = solves(ds)
-        if solved.any() and not solved.all():
-            best = max(
-                best or (-1, ""), (ds.attrs["input_distance"] * 10 + ds.attrs["shells"], name)
-            )
-    name = best[1] if best else next(iter(_ensembles(tree)))
-    ds = tree[name].to_dataset()
-    chosen = np.flatnonzero(solves(ds) == success)
-    return name, ds, int(chosen[0]) if len(chosen) else 0
-
-
-def _map_figure(tree, success):
-    name, ds, k = _maps(tree, success)
-    run = ds.isel(seed=k)
-    shots = run["snapshot"].values[
-        np.unique(np.linspace(0, run.sizes["snapshot"] - 1, 4).round().astype(int))
-    ]
-    nudge, felt = (
-        response_size(ds).isel(seed=k),
-        run["pattern_response"].where(run["role"] != "input"),
+def _draw_maps(tree: xr.DataTree, finding: Maps) -> Canvas:
+    ds = findings.lattices(tree)[finding.number].ds
+    last = ds.sizes["snapshot"] - 1
+    shots = np.unique(np.linspace(0, last, 4).round().astype(int))
+    rows = 2 * len(finding.seeds)
+    figure, axes = subplots(rows, len(shots), height=1.75 * rows, squeeze=False)
+    scale = Normalize(-finding.largest, finding.largest)
+    felt = (
+        ds["pattern_response"].where(ds["role"] == "hidden").sel(seed=list(finding.seeds.values()))
     )
-    figure, axes = subplots(2, len(shots), width=PAGE, height=3.9)
-    scale = Normalize(-np.abs(run["coupling"]).max(), np.abs(run["coupling"]).max())
-    nudge_norm = LogNorm(max(float(nudge.max()) * 1e-3, 1e-6), float(nudge.max()))
-    for column, shot in enumerate(shots):
-        couplings = run["coupling"].sel(snapshot=shot).values
-        top = lattice_map(
-            axes[0, column],
-            ds,
-            np.clip(nudge.sel(snapshot=shot).values, nudge_norm.vmin, None),
-            nudge_norm,
-            couplings,
-            scale,
-        )
-        low = lattice_map(
-            axes[1, column], ds, felt.sel(snapshot=shot).values, Normalize(0, float(felt.max()))
-        )
-        axes[0, column].set_title(f"epoch {shot}")
-    figure.colorbar(top, ax=axes[0], label="rms nudge response (rad)", shrink=0.9, pad=0.01)
-    figure.colorbar(
-        low, ax=axes[1], label="rms change between patterns (rad)", shrink=0.9, pad=0.01
-    )
+    norms = LogNorm(1e-3, 1.0), Normalize(0, float(felt.max()))
+    for row, (text, seed) in enumerate(finding.seeds.items()):
+        run = ds.sel(seed=[seed])
+        response = findings.hidden(run).isel(seed=0)
+        for column, shot in enumerate(shots):
+            size = response.isel(snapshot=shot)
+            upper, lower = axes[2 * row : 2 * row + 2, column]
+            share = (size / size.max()).clip(norms[0].vmin).values
+            ringed = affected(size, FRACTION).values
+            couplings = run["coupling"].isel(seed=0, snapshot=shot).values
+            top = lattice_map(upper, ds, share, norms[0], ringed, couplings, scale)
+            low = lattice_map(lower, ds, felt.isel(seed=row, snapshot=shot).values, norms[1])
+            if row == 0:
+                upper.set_title(f"epoch {int(ds['snapshot'][shot])}")
+        axes[2 * row, 0].set_ylabel(text)
+    figure.colorbar(top, ax=axes[::2], label="response / largest", pad=0.01, shrink=0.8)
+    figure.colorbar(low, ax=axes[1::2], label="change between patterns (rad)", pad=0.01, shrink=0.8)
+    lines = top.axes.collections[0]
+    figure.colorbar(lines, ax=axes, label="coupling $J$", pad=0.01, shrink=0.5)
     letters(axes[:, 0], x=0.02)
-    size = nudge.isel(snapshot=[0, -1]).where(ds["role"] != "input")
-    share = affected(size, FRACTION).sum("site") / int((ds["role"] != "input").sum())
-    kept = "solves" if solves(ds)[k] else "does not solve"
-    caption = (
-        f"A {label(name.partition('_')[2])} lattice, inputs (triangles) at distance {ds.attrs['input_distance']} from the output (square), "
-        f"seed {int(run['seed'])}, that {kept} XOR. (a) Sites: rms nudge response over the patterns; lines: couplings, red positive, "
-        f"blue negative, up to |J| = {scale.vmax:.1f}. (b) rms change of the phases between patterns. The affected region (at least "
-        f"{FRACTION:.0%} of the largest nudge response) holds {float(share[0]):.0%} of the free sites before training and "
-        f"{float(share[1]):.0%} after."
-    )
-    return figure, caption
+    return figure
 
 
-def maps_success(tree):
-    """Couplings and responses over training of a lattice that succeeds."""
-    return _map_figure(tree, True)
-
-
-def maps_failure(tree):
-    """The same for a lattice that fails."""
-    return _map_figure(tree, False)
-
-
-def _largest(tree):
-    nodes = _ensembles(tree)
-    distances = sorted({ds.attrs["input_distance"] for ds in nodes.values()})
-    return nodes, distances
-
-
-def decay(tree):
-    """Nudge response over the distance from the output, before and after training."""
-    nodes, distances = _largest(tree)
-    figure, axes = subplots(
-        1, len(distances) + 1, height=2.3, gridspec_kw={"width_ratios": [1] * len(distances) + [1]}
-    )
-    ratio = {}
-    for axis, d in zip(axes, distances):
-        for ds in nodes.values():
-            if ds.attrs["input_distance"] != d:
-                continue
-            shells = ds.attrs["shells"]
-            profile = by_distance(response_size(ds), ds)
-            for shot, style in ((0, ":"), (-1, "-")):
-                middle = profile.isel(snapshot=shot).median("seed")
-                text = f"{shells} shell{'s' * (shells > 1)}" if shot else None
-                axis.semilogy(
-                    middle["output_distance"], middle, style, color=COLORS[shells], label=text
-                )
-            far = profile.where(profile["output_distance"] >= 3, drop=True).mean("output_distance")
-            ratio[d, shells] = far.median("seed")
-        axis.set(
-            xlabel="distance from output\n(lattice constants)", title=f"inputs at distance {d}"
-        )
-    axes[0].set_ylabel("rms nudge response (rad)")
-    styles = [
-        Line2D([], [], color="k", ls=":", label="before"),
-        Line2D([], [], color="k", label="after training"),
-    ]
-    axes[len(distances) - 1].legend(handles=styles, loc="lower left")
-    for axis in axes[1:-1]:
-        axis.sharey(axes[0])
-    d = distances[0]
-    for shells in sorted({s for _, s in ratio}):
-        values = ratio[d, shells]
-        axes[-1].plot(
-            values["snapshot"] + 1,
-            values,
-            "o-",
-            color=COLORS[shells],
-            label=f"{shells} shell{'s' * (shells > 1)}",
-        )
-    axes[-1].legend(fontsize="small", loc="lower left")
-    axes[-1].set(
-        xscale="log",
-        yscale="log",
-        xlabel="epoch + 1",
-        ylabel="response at distance ≥ 3 (rad)",
-        title=f"inputs at distance {d}",
-    )
-    letters(axes)
-    few, many = min(s for _, s in ratio), max(s for _, s in ratio)
-    text = "; ".join(
-        f"inputs at {d}: {float(ratio[d, few][0]):.2g} → {float(ratio[d, few][-1]):.2g} with {few} shell, "
-        f"{float(ratio[d, many][0]):.2g} → {float(ratio[d, many][-1]):.2g} with {many}"
-        for d in distances
-    )
-    caption = (
-        f"Nudge response (rms over patterns, median over {next(iter(nodes.values())).sizes['seed']} seeds) over the distance from the "
-        f"output, "
-        f"before (dotted) and after training, and over training beyond a distance of 3. Before → after, in rad: {text}."
-    )
-    return figure, caption
-
-
-def regions(tree):
-    """Share of the lattice in the affected region over training, for runs that succeed and that fail."""
-    nodes, distances = _largest(tree)
-    figure, axes = subplots(1, 2, width=PAGE * 0.7, height=2.4, sharey=True)
-    groups = {True: {}, False: {}}
-    for ds in nodes.values():
-        free = ds["role"] != "input"
-        share = affected(response_size(ds).where(free), FRACTION).sum("site") / int(free.sum())
-        for kind in groups:
-            keep = solves(ds) == kind
-            if keep.any():
-                groups[kind].setdefault(ds.attrs["shells"], []).append(share.isel(seed=keep))
-    ends = {}
-    for axis, (kind, found) in zip(axes, groups.items()):
-        for shells, parts in sorted(found.items()):
-            values = np.concatenate([p.values for p in parts])
-            shots = parts[0]["snapshot"].values
-            low, middle, high = (np.quantile(values, q, axis=0) for q in (0.25, 0.5, 0.75))
-            axis.fill_between(shots + 1, low, high, color=COLORS[shells], alpha=0.12, lw=0)
-            axis.plot(
-                shots + 1,
-                middle,
-                "o-",
-                color=COLORS[shells],
-                label=f"{shells} shell{'s' * (shells > 1)}",
-            )
-            ends[kind, shells] = (middle[0], middle[-1], len(values))
-        axis.set(
-            xscale="log",
-            xlabel="epoch + 1",
-            title="runs that solve XOR" if kind else "runs that do not",
-            ylim=(0, 1.02),
-        )
-    axes[0].set_ylabel("affected share of the lattice")
-    axes[1].legend(
-        *axes[bool(groups[False]) * 1].get_legend_handles_labels(),
-        fontsize="small",
-        loc="center left",
-        bbox_to_anchor=(1, 0.5),
-    )
-    letters(axes)
-    text = {
-        kind: ", ".join(
-            f"{100 * a:.0f} → {100 * b:.0f} % ({s}; {n} runs)"
-            for (k, s), (a, b, n) in sorted(ends.items())
-            if k == kind
-        )
-        or "no run"
-        for kind in groups
-    }
-    caption = (
-        f"Affected region: free sites whose nudge response is at least {FRACTION:.0%} of the largest; the rest is marginal. Medians and "
-        f"quartiles over runs with inputs at distances {', '.join(map(str, distances))}. Before → after training, by shells in brackets: "
-        f"runs that "
-        f"solve XOR {text[True]}; runs that do not {text[False]}."
-    )
-    return figure, caption
-
-
-def _quartiles(axis, x, values, **keywords):
-    """Median over seeds with quartiles; returns the median."""
-    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
-    axis.errorbar(x, middle, [[middle - low], [high - middle]], capsize=2, **keywords)
-    return middle
-
-
-def skips(tree):
-    """Success, and far nudge response before and after training, of lattices with and without skip couplings."""
-    ds = tree["skips"].to_dataset()
-    figure, axes = subplots(1, 3, height=2.5)
-    names, places = list(ds["network"].values), range(ds.sizes["placement"])
-    share = ds["far_response"] / ds["output_response"]
-    solved, kept = {}, {}
-    for p in places:
-        for k, name in enumerate(names):
-            kind, x, at = (
-                architecture(name),
-                p + 0.15 * (k - (len(names) - 1) / 2),
-                {"placement": p, "network": k},
-            )
-            color = {"color": COLORS[kind], "fmt": MARKERS[kind]}
-            solved[p, name] = success(
-                axes[0], x, solves(ds.isel(at)), label=label(name) if p == 0 else None, **color
-            )
-            for axis, values in zip(axes[1:], (ds["far_response"], share)):
-                values = values.isel(at)
-                before = _quartiles(axis, x - 0.03, values[:, 0], mfc="w", **color)
-                after = _quartiles(axis, x + 0.03, values[:, -1], **color)
-                kept.setdefault((p, name), []).append((before, after))
-    text = [
-        f"{s}×{s}, inputs\nat distance {d}"
-        for s, d in zip(ds["lattice_size"].values, ds["input_distance"].values)
-    ]
-    for axis in axes:
-        axis.set_xticks(places, text)
-        axis.set_xlim(-0.5, len(places) - 0.5)
-    axes[0].set(ylabel="probability of solving XOR", ylim=(-0.03, 1.05))
-    axes[1].set(yscale="log", ylabel="far nudge response (rad)")
-    axes[2].set(yscale="log", ylabel="far / output response")
-    for axis in axes[1:]:
-        axis.yaxis.set_minor_formatter(NullFormatter())
-    handles, texts = axes[0].get_legend_handles_labels()
-    handles += [Line2D([], [], color="k", ls="", marker="o", mfc=c) for c in ("w", "k")]
-    figure.legend(
-        handles,
-        [*texts, "before", "after training"],
-        loc="outside lower center",
-        ncol=len(handles),
-        columnspacing=1.2,
-    )
-    letters(axes)
-    return figure, _skips_caption(ds, names, solved, kept)
-
-
-def _skips_caption(ds, names, solved, kept):
-    n, last = ds.sizes["seed"], ds.sizes["placement"] - 1
-    regular = next(name for name in names if architecture(name) == "skip")
-    lattices = []
-    for p, (size, d) in enumerate(zip(ds["lattice_size"].values, ds["input_distance"].values)):
-        each = [
-            f"{label(name)} ({int(ds['n_couplings'][p, k])} couplings) {solved[p, name]}"
-            for k, name in enumerate(names)
-        ]
-        lattices.append(f"{size}×{size} with inputs at distance {d}: {', '.join(each)}")
-    tests = []
-    for p, size in enumerate(ds["lattice_size"].values):
-        few, skip = (solves(ds.isel(placement=p), network=name) for name in (names[0], regular))
-        value = p_value(few, skip)
-        verdict = (
-            ("helps" if skip.sum() > few.sum() else "is worse")
-            if value < 0.05
-            else "makes no significant difference"
-        )
-        tests.append(
-            f"{verdict} on the {size}×{size} lattice (p = {value:.1g}, Fisher's exact test)"
-        )
-    rad, share = (
-        "; ".join(
-            f"{label(m)} {kept[last, m][k][0]:.2g} → {kept[last, m][k][1]:.2g}" for m in names
-        )
-        for k in (0, 1)
-    )
-    gain = kept[last, regular][1][1] / kept[last, names[0]][1][1]
-    strongest = max(names, key=lambda m: kept[last, m][1][1])
-    best = max(names, key=lambda m: int(solved[last, m].partition("/")[0]))
-    end = (
-        "which is also the one that solves XOR most often."
-        if strongest == best
-        else f"but {label(best)} solves XOR most often."
+def _caption_maps(f: Maps) -> str:
+    words = " and ".join(
+        f"{100 * a:.0f} → {100 * b:.0f} % where it {text}" for text, (a, b) in f.share.items()
     )
     return (
-        f"(a) Seeds that solve XOR, with 95 % Wilson intervals; {'. '.join(lattices)}. Adding skips of {ds.attrs['skip_range']} to nearest "
-        f"neighbours {' and '.join(tests)}. (b) Nudge response (rms over patterns, β → 0, mean over sites at least {ds.attrs['far']} from "
-        f"the output, median and quartiles of {n} seeds) before (open) and after training; on the last lattice, in rad: {rad}. "
-        f"An output that has its target is no longer pulled, so (c) shows it relative to that of the output: {share}. After training, "
-        f"skips "
-        f"transmit {gain:.1f} times the share that nearest neighbours alone do. The largest share is kept by {label(strongest)}, {end}"
+        f"**Hidden sites that are nudged with at least {FRACTION:.0%} of the largest response "
+        f"(ringed), before and after training: {words}.** Two runs of {f.network}, inputs "
+        f"(triangles) at distance {f.distance} from the output (square), {f.budget}. (a, c) Lines: "
+        f"couplings; sites: rms nudge response over the largest of a hidden site. (b, d) rms "
+        f"change of the phases between patterns. One seed each: an illustration."
     )
 
 
-RESPONSES = {
-    "03_maps_success": maps_success,
-    "03_maps_failure": maps_failure,
-    "03_decay": decay,
-    "03_regions": regions,
-    "03_skips": skips,
+def _draw_decay(tree: xr.DataTree, finding: Decay) -> Canvas:
+    found = findings.lattices(tree)
+    distances = sorted({int(one.traits["distance"]) for one in found})
+    figure, axes = subplots(2, len(distances), height=4.4, squeeze=False, sharey="row")
+    for upper, lower, distance in zip(*axes, distances):
+        mine = [one for one in found if one.traits["distance"] == distance]
+        for one in (mine[0], mine[-1]):
+            _decay_lines(upper, one)
+        for one in mine:
+            style = look(one.traits, full=False)
+            spread = quartiles(findings.far_response(one.ds).transpose("seed", "snapshot"), axis=0)
+            band(
+                lower, one.ds["snapshot"] + 1, spread, style, marker=style.marker, label=style.label
+            )
+        upper.set(yscale="log", xlabel="distance from output (lattice constants)")
+        upper.set_title(f"inputs at distance {distance}")
+        lower.set(xscale="log", yscale="log", xlabel="epoch + 1")
+    axes[0, 0].set_ylabel("nudge response (rad per unit β)")
+    axes[1, 0].set_ylabel("far response (rad per unit β)")
+    axes[0, -1].legend(loc="upper right")
+    axes[1, -1].legend(loc="lower left")
+    letters(axes)
+    return figure
+
+
+def _decay_lines(axis: Axes, one: Lattice) -> None:
+    """Response over distance before (thin, open) and after training."""
+    profile, style = findings.by_distance(one.ds), look(one.traits, full=False)
+    for shot, when, width in ((0, "before", 0.6), (-1, "after", 1.2)):
+        spread = quartiles(profile.isel(snapshot=shot), axis=0)
+        mark = {"marker": style.marker, "lw": width, "mfc": style.color if shot else "w"}
+        text = f"{style.label}, {when}"
+        band(axis, profile["output_distance"], spread, style, label=text, **mark)
+
+
+def _caption_decay(f: Decay) -> str:
+    few, many = (end(s for _, s in f.response) for end in (min, max))
+    parts = [
+        f"inputs at {d}, {shells(s)}: {a:.2g} → {b:.2g}"
+        for (d, s), (a, b) in f.response.items()
+        if s in (few, many)
+    ]
+    return (
+        f"**Training lowers the far nudge response of {f.fallen} of {len(f.response)} lattices.** "
+        f"Medians and quartiles of {f.seeds} seeds, solving or not. Upper row: hidden sites over "
+        f"their distance from the output, before (thin, open) and after training. Lower row: mean "
+        f"from a distance of {f.far} on. Before → after: {'; '.join(parts)} (rad per unit β)."
+    )
+
+
+def _draw_regions(tree: xr.DataTree, finding: Regions) -> Canvas:
+    figure, axes = subplots(1, 2, width=PAGE * 0.8, height=2.6, sharey=True)
+    found = findings.lattices(tree)
+    for axis, kind in zip(axes, (True, False)):
+        for n in sorted({one.traits["shells"] for one in found}):
+            mine = [one for one in found if one.traits["shells"] == n]
+            parts = [findings.affected_share(one.ds).values[one.solved == kind] for one in mine]
+            values, style = np.concatenate(parts), look(mine[0].traits, full=False)
+            if len(values):
+                epoch = mine[0].ds["snapshot"] + 1
+                text = {"marker": style.marker, "label": f"{style.label} ({len(values)} runs)"}
+                band(axis, epoch, quartiles(values, axis=0), style, **text)
+        axis.set(xscale="log", xlabel="epoch + 1", ylim=(0, 1.02))
+        axis.set_title("runs that solve XOR" if kind else "runs that do not")
+        axis.legend(loc="lower left")
+    axes[0].set_ylabel("affected share of the hidden sites")
+    letters(axes)
+    return figure
+
+
+def _caption_regions(f: Regions) -> str:
+    (k, n), (m, of) = f.fell[True], f.fell[False]
+    return (
+        f"**The affected share of the hidden sites falls in {k} of {n} runs that solve XOR, and in "
+        f"{m} of {of} that do not ({f.verdict}).** Affected: nudge response of at least "
+        f"{FRACTION:.0%} of the largest of a hidden site. Medians and quartiles over seeds and "
+        f"distances of the inputs. What falls without learning too does not show that learning "
+        f"divides the lattice."
+    )
+
+
+def _draw_skips(tree: xr.DataTree, finding: Skips) -> Canvas:
+    ds = tree["skips"].to_dataset()
+    figure, axes = subplots(1, 2, height=2.9)
+    share, handles = ds["far_response"] / ds["output_response"], {}
+    for place, (size, distance) in enumerate(finding.solved):
+        mine = select(ds, size=size, distance=distance)
+        names = mine["network"].values
+        for k, name in enumerate(names):
+            x = place + 0.15 * (k - (len(names) - 1) / 2)
+            style = look(traits_of(mine, name), full=False)
+            success(axes[0], x, solves(mine["test_solved"].sel(network=name)), **style.points)
+            for shot, shift, face in ((0, -0.03, "w"), (-1, 0.03, style.color)):
+                values = quartiles(share.sel(network=name).isel(snapshot=shot))
+                bars(axes[1], x + shift, values, style, mfc=face)
+            handles.setdefault(_kind(style, mine, name), Line2D([], [], **style.points))
+    for axis in axes:
+        text = [f"{s}×{s}, inputs\nat distance {d}" for s, d in finding.solved]
+        axis.set_xticks(range(len(text)), text)
+        axis.set_xlim(-0.5, len(text) - 0.5)
+    axes[0].set(ylabel="share of seeds that solve XOR", ylim=(-0.03, 1.05))
+    axes[1].set(yscale="log", ylabel="far / output response")
+    handles |= {w: Line2D([], [], color="k", ls="", marker="o", mfc=c) for w, c in _WHEN.items()}
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
+    letters(axes)
+    return figure
+
+
+_WHEN = {"before training": "w", "after": "k"}
+
+
+def _kind(style: Any, ds: xr.Dataset, name: Any) -> str:
+    """Legend of a network, the same for every size: as many random skips as regular ones."""
+    traits = traits_of(ds, name)
+    random = traits["skips"] and not traits["skip_range"]
+    return f"{shells(traits['shells'])}, random skips" if random else style.label
+
+
+def _caption_skips(f: Skips) -> str:
+    lattices = "; ".join(
+        f"{a.sum()} → {b.sum()} on {size}×{size} (p = {f.p[size, d]:.1g})"
+        for (size, d), (a, b) in f.pairs.items()
+    )
+    few, most = (end(f.kept, key=lambda k: f.kept[k][1]) for end in (min, max))
+    return (
+        f"**Regular skips of {f.skip_range} change how many of {f.seeds} seeds solve XOR "
+        f"{f.budget}: {lattices}.** (a) 95 % intervals; p: Fisher's exact test, Holm's correction. "
+        f"Random skips are as many. (b) Mean response at hidden sites from {f.far} lattice "
+        f"constants on, over the output's, β → 0; medians and quartiles. After training it is "
+        f"smallest for {few} and largest for {most}: a description, not shown to be the cause."
+    )
+
+
+FIGURES = {
+    "03_maps": Figure(_draw_maps, findings.maps, _caption_maps),
+    "03_decay": Figure(_draw_decay, findings.decay, _caption_decay),
+    "03_regions": Figure(_draw_regions, findings.regions, _caption_regions),
+    "03_skips": Figure(_draw_skips, findings.skips, _caption_skips),
 }

@@ -108,7 +108,7 @@ def look(traits: Mapping[str, Any], full: bool = True) -> Look:
     """Colour, marker, line and label of a network with these traits.
 
     Lattices have the colour of their shells, or of their skips; stacks a colour for each number of
-    channels. A label that is not `full` leaves the size of lattices out.
+    channels. A label that is not `full` leaves the size out.
 
     >>> look({"family": "lattice", "kind": "square", "size": 7, "shells": 4})
     Look(color='#0072B2', marker='P', line=':', label='7×7, 4 shells')

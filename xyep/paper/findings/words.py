@@ -1,7 +1,7 @@
 """How networks are called in findings, legends and captions: words over their traits."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 import xarray as xr
 
@@ -27,7 +27,7 @@ def shells(n: float) -> str:
 
 
 def label(traits: Mapping[str, Any], full: bool = True) -> str:
-    """What a network with these traits is called; not `full` leaves the size of lattices out.
+    """What a network with these traits is called; not `full` leaves the size out.
 
     >>> label({"family": "lattice", "kind": "square", "size": 7, "shells": 4})
     '7×7, 4 shells'
@@ -42,10 +42,12 @@ def label(traits: Mapping[str, Any], full: bool = True) -> str:
         text = f"{'shared' if traits['shared'] else 'local'}, "
         text += counted(traits["channels"], "channel")
         return text + {0: "", 1: ", SQ", 4: ", 4NSQ"}.get(intra, f", {shells(intra)} within")
+    name = "all-to-all" if family == "all_to_all" else family
+    if not full:
+        return name
     if family == "layered":
         return f"layered {traits['sizes']}"
-    sites = counted(traits["size" if family == "all_to_all" else "n_sites"], "site")
-    return f"{'all-to-all' if family == 'all_to_all' else family}, {sites}"
+    return f"{name}, {counted(traits['size' if family == 'all_to_all' else 'n_sites'], 'site')}"
 
 
 def _lattice(traits: Mapping[str, Any], full: bool) -> str:
@@ -59,3 +61,33 @@ def _lattice(traits: Mapping[str, Any], full: bool) -> str:
     size, kind = traits.get("size"), traits.get("kind", "square")
     shape = f"{size:.0f}×{size:.0f}" if size else str(traits.get("shape", "")).replace("x", "×")
     return " ".join(filter(None, (kind * (kind != "square"), shape))) + f", {text}"
+
+
+def percents(shares: Collection[float]) -> str:
+    """The range of some shares.
+
+    >>> percents([0.25, 0.4, 0.1])
+    '10–40 %'
+    """
+    low, high = (f"{100 * end:.0f}" for end in (min(shares), max(shares)))
+    return f"{low} %" if low == high else f"{low}–{high} %"
+
+
+class Budget(NamedTuple):
+    """What a run was given to solve its task; success is a statement about it."""
+
+    epochs: int
+    learning_rate: float
+
+    def __str__(self) -> str:
+        """
+        >>> str(Budget(1000, 0.02))
+        'within 1000 epochs at learning rate 0.02'
+        """
+        return f"within {self.epochs} epochs at learning rate {self.learning_rate:g}"
+
+
+def budget_of(tree: xr.DataTree) -> Budget:
+    """The budget that a notebook's parameters say."""
+    parameters = tree.attrs["parameters"]
+    return Budget(parameters["epochs"], parameters["learning_rate"])

@@ -1,136 +1,146 @@
 """Notebook 01: dynamics, errors of the gradient, equilibria."""
 
 import os
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
 
 from ...energy import energy, hessian
+from ...ensembles import network_coords
 from ...gradients import ep_gradient, implicit_gradient
 from ...lattices import all_to_all, layered, xor_lattice
-from ...relaxation import random_phases, relax
+from ...network import Network
+from ...relaxation import GaussSeidel, GradientFlow, random_phases, relax
 from ...responses import circular_difference
+from ...tasks import Task
+
+#: To equilibrium, as well as float64 can tell.
+PRECISE = GaussSeidel(tol=1e-12)
 
 
-def sample_networks():
+def named(networks: Iterable[Network]) -> dict[str, Network]:
+    """Networks by their own names."""
+    return {net.name: net for net in networks}
+
+
+def sample_networks() -> dict[str, Network]:
     """One network of each kind, for comparing estimators."""
-    return {
-        "all_to_all_10": all_to_all(10),
-        "layered_2-4-1": layered([2, 4, 1]),
-        "square_5x5_shells1": xor_lattice(5, shells=1),
-        "square_5x5_shells4": xor_lattice(5, shells=4),
-    }
+    lattices = [xor_lattice(5, shells) for shells in (1, 4)]
+    return named([all_to_all(10), layered([2, 4, 1]), *lattices])
 
 
-def dynamics(net, parameter_seed, task, *, pattern=1, beta=0.5, seed=0):
-    """One sample from a random state to its free and on to its nudged equilibrium, by both methods.
+def counted_networks(sizes: Sequence[int]) -> dict[str, Network]:
+    """Square lattices of two ranges, and all-to-all networks with as many sites."""
+    lattices = [xor_lattice(n, shells) for shells in (1, 4) for n in sizes]
+    return named([*(all_to_all(n * n) for n in sizes), *lattices])
 
-    ``phase(time, site)`` follows the gradient flow, the nudging starting at the attribute ``nudged_from``; energies of the free phase
-    over time and over sweeps are relative to the equilibrium that each reaches. Each phase is followed until the free one is at rest.
+
+def dynamics(
+    net: Network,
+    parameter_seed: int,
+    task: Task,
+    *,
+    pattern: int = 1,
+    beta: float = 0.5,
+    seed: int = 0,
+) -> xr.Dataset:
+    """One sample from a random state to its free, and on to its nudged equilibria.
+
+    ``phase(time, site)`` follows the gradient flow to the free equilibrium, and
+    ``shift(nudging, time, site)`` from there, nudged by ±β. Energies are above the equilibrium:
+    ``flow_energy(time)``, and ``fast_energy(sweep)`` of over-relaxed sweeps from the same state.
     """
     parameters = net.init_parameters(parameter_seed)
     inputs, targets = task.inputs[[pattern]], task.targets[[pattern]]
+    start = np.concatenate([inputs, random_phases((1, net.n_free), seed)], axis=1)
     span = 10.0
     while relax(
         net,
         parameters,
         inputs,
-        seed=seed,
-        method="gradient_flow",
-        tol=1e-6,
-        max_time=span,
+        initial=start,
+        method=GradientFlow(tol=1e-6, max_time=span),
         warn=False,
     ).n_unconverged:
         span *= 1.5
     times = np.linspace(0, span, 401)
-    free = relax(net, parameters, inputs, seed=seed, method="gradient_flow", times=times, tol=1e-10)
-    nudged = relax(
-        net,
-        parameters,
-        inputs,
-        targets=targets,
-        beta=beta,
-        initial=free.phases,
-        method="gradient_flow",
-        times=times,
-        tol=1e-10,
-    )
-    turn = (
-        np.round((free.trajectory[0, -1] - free.phases[0]) / (2 * np.pi)) * 2 * np.pi
-    )  # phases are wrapped, trajectories are not
-    phase = np.concatenate([free.trajectory[0], nudged.trajectory[0, 1:] + turn])
-    start = np.concatenate([inputs, random_phases((1, net.n_free), seed)], axis=1)
-    sweeps, states = np.arange(61), [start]
-    for _ in sweeps[1:]:
+    flow = {"method": GradientFlow(tol=1e-10), "times": times}
+    free = relax(net, parameters, inputs, initial=start, **flow)
+    shift = [
+        relax(
+            net, parameters, inputs, targets=targets, beta=b, initial=free.phases, **flow
+        ).trajectory[0]
+        - free.phases
+        for b in (beta, -beta)
+    ]
+    states, sweep = [start], GaussSeidel(max_sweeps=1, tol=0.0)
+    for _ in range(60):
         states.append(
-            relax(
-                net, parameters, inputs, initial=states[-1], max_sweeps=1, tol=0.0, warn=False
-            ).phases
+            relax(net, parameters, inputs, initial=states[-1], method=sweep, warn=False).phases
         )
-    fast = relax(net, parameters, inputs, initial=start, tol=1e-12)
-    flow_energy = energy(net, parameters, free.trajectory[0]) - energy(net, parameters, free.phases)
-    fast_energy = energy(net, parameters, np.concatenate(states)) - energy(
-        net, parameters, fast.phases
-    )
+    fast = relax(net, parameters, inputs, initial=start, method=PRECISE)
+
+    def above(phases, rest):
+        return energy(net, parameters, phases) - energy(net, parameters, rest.phases)
+
+    rad, coupling = {"units": "rad"}, {"units": "coupling"}
     return xr.Dataset(
         {
-            "phase": (("time", "site"), phase, {"units": "rad"}),
-            "flow_energy": ("free_time", flow_energy, {"units": "coupling"}),
-            "fast_energy": ("sweep", fast_energy, {"units": "coupling"}),
+            "phase": (("time", "site"), free.trajectory[0], rad),
+            "shift": (("nudging", "time", "site"), np.stack(shift), rad),
+            "flow_energy": ("time", above(free.trajectory[0], free), coupling),
+            "fast_energy": ("sweep", above(np.concatenate(states), fast), coupling),
         },
         {
-            "time": np.concatenate([times, times[-1] + times[1:]]),
-            "free_time": times,
-            "sweep": sweeps,
+            "time": ("time", times, {"units": "1/coupling"}),
+            "sweep": np.arange(len(states)),
+            "nudging": [beta, -beta],
         }
         | net.site_coords(),
-        {
-            "beta": beta,
-            "nudged_from": float(times[-1]),
-            "target": float(targets[0, 0]),
-            "network": net.name,
-        },
+        {"beta": beta, "target": float(targets[0, 0]), "traits": dict(net.traits)},
     )
 
 
-def gradient_errors(networks, betas, seeds, samples=4, off_target=1.0):
+def gradient_errors(
+    networks: Mapping[str, Network],
+    betas: Sequence[float],
+    seeds: int,
+    samples: int = 4,
+    off_target: float = 1.0,
+) -> xr.Dataset:
     """Relative error |g_EP − g| / |g| over network, estimator, β and seed.
 
-    Each seed has random parameters and random inputs; targets lie `off_target` radians from the free answers, so that no output is
-    near the pole of the cost.
+    Each seed has random parameters and random inputs; targets lie `off_target` radians from the
+    free answers, so that no output is near the pole of the cost.
     """
     estimators = ("centered", "one_sided")
     error = np.empty((len(networks), len(estimators), len(betas), seeds))
+    solver = {"method": PRECISE, "nudged_method": PRECISE}
     for n, net in enumerate(networks.values()):
         for seed in range(seeds):
             p, inputs = net.init_parameters(seed), random_phases((samples, net.n_inputs), seed, 1)
-            free = relax(net, p, inputs, seed=seed, tol=1e-12)
-            targets = free.phases[:, net.outputs] + off_target
-            reference = implicit_gradient(
-                net, p, inputs, targets, initial=free.phases
-            ).parameters.flatten()
-            for e, estimator in enumerate(estimators):
-                for b, beta in enumerate(betas):
-                    g = ep_gradient(
-                        net, p, inputs, targets, beta, estimator, initial=free.phases, tol=1e-12
-                    )
-                    error[n, e, b, seed] = np.linalg.norm(
-                        g.parameters.flatten() - reference
-                    ) / np.linalg.norm(reference)
-    coords = {
-        "network": list(networks),
-        "estimator": list(estimators),
-        "beta": list(betas),
-        "seed": np.arange(seeds),
-    }
-    attrs = {"samples": samples, "off_target": off_target}
+            free = relax(net, p, inputs, seed=seed, method=PRECISE)
+            targets, start = free.phases[:, net.outputs] + off_target, free.phases
+            exact = implicit_gradient(net, p, inputs, targets, initial=start).parameters.flatten()
+            for e, b in np.ndindex(error.shape[1:3]):
+                g = ep_gradient(
+                    net, p, inputs, targets, betas[b], estimators[e], initial=start, **solver
+                ).parameters.flatten()
+                error[n, e, b, seed] = np.linalg.norm(g - exact) / np.linalg.norm(exact)
     return xr.Dataset(
-        {"relative_error": (("network", "estimator", "beta", "seed"), error)}, coords, attrs
+        {"relative_error": (("network", "estimator", "beta", "seed"), error)},
+        network_coords(networks)
+        | {"estimator": list(estimators), "beta": list(betas), "seed": np.arange(seeds)},
+        {"samples": samples, "off_target": off_target},
     )
 
 
-def group_states(phases, tolerance=1e-3):
-    """(sample,) number of the equilibrium that each state is, states within `tolerance` radians at every site being one."""
+def group_states(phases: np.ndarray, tolerance: float = 1e-3) -> np.ndarray:
+    """(sample,) number of the equilibrium that each state is in.
+
+    States within `tolerance` radians at every site are one.
+    """
     group, kept = np.empty(len(phases), int), []
     for s, state in enumerate(phases):
         for g, other in enumerate(kept):
@@ -143,64 +153,59 @@ def group_states(phases, tolerance=1e-3):
     return group
 
 
-def equilibria(networks, task, initial_states, seeds, *, pattern=1, tol=1e-8, flow=True):
-    """Stable equilibria that random initial states reach, with `fast` and with `gradient_flow` from the same initial states.
+def equilibria(
+    networks: Mapping[str, Network],
+    task: Task,
+    initial_states: int,
+    seeds: int,
+    *,
+    pattern: int = 1,
+    tol: float = 1e-8,
+) -> xr.Dataset:
+    """Stable equilibria reached by both methods from the same random initial states.
 
-    For each network, method and seed: the number of distinct equilibria found, the probability that two initial states reach the
-    same one, the energy of every state above the lowest found, the smallest Hessian eigenvalue of all of them; and the share of
-    states whose equilibrium the other method found too.
+    Over network, seed and solver: the number of distinct equilibria reached, the probability that
+    two initial states reach the same one, the mean energy above the lowest found, the smallest
+    Hessian eigenvalue of all converged states. ``agree``: the share of initial states from which
+    both methods reach the same equilibrium.
     """
-    methods = ("fast", "gradient_flow") if flow else ("fast",)
+    methods = {"fast": GaussSeidel(tol=tol), "gradient_flow": GradientFlow(tol=tol)}
     threads = os.cpu_count() or 1  # results do not depend on it
     shape = (len(networks), seeds, len(methods))
-    found, same, eigenvalue, common, unconverged = (np.full(shape, np.nan) for _ in range(5))
-    excess = np.empty((*shape, initial_states))
+    reached, same, excess, eigenvalue = np.empty((4, *shape))
     agree = np.empty(shape[:2])
     inputs = np.repeat(task.inputs[[pattern]], initial_states, axis=0)
     for n, net in enumerate(networks.values()):
+        free = slice(net.n_inputs, None)
         for seed in range(seeds):
             p = net.init_parameters(seed)
             states = [
-                relax(
-                    net, p, inputs, seed=seed, method=method, tol=tol, threads=threads, warn=False
-                )
-                for method in methods
+                relax(net, p, inputs, seed=seed, method=method, threads=threads, warn=False)
+                for method in methods.values()
             ]
-            group = group_states(np.concatenate([eq.phases for eq in states])).reshape(
-                len(methods), -1
-            )
+            group = group_states(np.concatenate([eq.phases for eq in states])).reshape(2, -1)
             energies = np.array([energy(net, p, eq.phases) for eq in states])
-            agree[n, seed] = np.mean(group[0] == group[-1])
+            agree[n, seed] = np.mean(group[0] == group[1])
+            excess[n, seed] = energies.mean(axis=1) - energies.min()
             for m, eq in enumerate(states):
-                kinds, first, counts = np.unique(group[m], return_index=True, return_counts=True)
-                found[n, seed, m] = len(kinds)
-                same[n, seed, m] = (counts * (counts - 1)).sum() / (
-                    initial_states * (initial_states - 1)
-                )
-                free = slice(net.n_inputs, None)
+                _, first, counts = np.unique(group[m], return_index=True, return_counts=True)
+                reached[n, seed, m] = len(counts)
+                pairs = initial_states * (initial_states - 1)
+                same[n, seed, m] = (counts * (counts - 1)).sum() / pairs
                 eigenvalue[n, seed, m] = min(
                     np.linalg.eigvalsh(hessian(net, p, eq.phases[s])[free, free].toarray())[0]
                     for s in first
                     if eq.converged[s]
                 )
-                common[n, seed, m] = np.isin(group[m], group[len(methods) - 1 - m]).mean()
-                unconverged[n, seed, m] = eq.n_unconverged
-            excess[n, seed] = energies - energies.min()
     dims = ("network", "seed", "solver")
-    variables = {
-        "equilibria": found,
-        "same_probability": same,
-        "smallest_eigenvalue": eigenvalue,
-        "common": common,
-    }
-    variables["unconverged"] = unconverged
-    sizes = {"sites": ("network", [net.n_sites for net in networks.values()])}
     return xr.Dataset(
-        {name: (dims, values) for name, values in variables.items()}
-        | {
-            "excess_energy": ((*dims, "initial_state"), excess.astype(np.float32)),
+        {
+            "reached": (dims, reached),
+            "same_probability": (dims, same),
+            "excess_energy": (dims, excess, {"units": "coupling"}),
+            "smallest_eigenvalue": (dims, eigenvalue, {"units": "coupling"}),
             "agree": (dims[:2], agree),
         },
-        {"network": list(networks), "seed": np.arange(seeds), "solver": list(methods)} | sizes,
+        network_coords(networks) | {"seed": np.arange(seeds), "solver": list(methods)},
         {"initial_states": initial_states, "pattern": pattern, "tol": tol},
     )
