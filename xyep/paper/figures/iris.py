@@ -103,7 +103,7 @@ def couplings_caption(found: Couplings) -> str:
         f"Means and 95 % intervals of {found.sizes.runs} runs. Best on validation flowers: "
         f"{best.name}, {best.couplings} couplings; {compared.dense.name}, "
         f"{compared.dense.couplings} couplings. Dotted: {compared.baseline}, from which the "
-        f"lattice differs by {compared.linear.text(digits=1)} points. Open: inputs opposite outputs."
+        f"lattice differs by {compared.linear.text(digits=1)}. Open: inputs opposite outputs."
     )
 
 
@@ -183,9 +183,9 @@ def skips_caption(found: Skips) -> str:
         f"**Random long couplings {answer} where inputs are far from outputs.** "
         f"{bare.name}, with couplings added between random sites, drawn for each run, or as "
         f"further shells. (a) Means and 95 % intervals of {len(bare.accuracy)} runs, (b) share "
-        f"of runs with at least {TRAINED:.0%} right. Largest change: {found.gains[most].text(digits=1)} "
-        f"points with {found.added(found.long[most])} skips; trained {count(bare.trained)} → "
-        f"{count(found.long[most].trained)}."
+        f"of runs with at least {TRAINED:.0%} right. Largest change: "
+        f"{found.gains[most].text(digits=1)} points with {found.added(found.long[most])} skips; "
+        f"trained {count(bare.trained)} → {count(found.long[most].trained)}."
     )
 
 

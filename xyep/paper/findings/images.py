@@ -8,7 +8,7 @@ import xarray as xr
 
 from ...responses import affected
 from . import CONSISTENT, NOT_FOUND, OPEN, Finding
-from .statistics import LEVEL, Difference, holm, listed, p_text, paired, percent, welch
+from .statistics import LEVEL, Difference, holm, p_text, paired, percent, welch
 from .words import counted, label, traits_of
 
 #: A local network is comparable if it answers at most this share of images fewer right.
@@ -399,14 +399,3 @@ def small(tree: xr.DataTree) -> Small:
         for one in tuned(tree[node].to_dataset(), tree[node].attrs["task"])
     ]
     return Small(digits, settings)
-
-
-def settings_words(names: list[str]) -> str:
-    """Settings in words."""
-    words = {
-        "beta": "β",
-        "learning_rate": "learning rate",
-        "coupling_decay": "decay",
-        "cost_scale": "scale of the cost",
-    }
-    return listed([words[name] for name in names])
