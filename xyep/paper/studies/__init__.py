@@ -1,7 +1,14 @@
 """The studies of the notebooks: what is run and measured; one module a group of notebooks."""
 
 from .common import Study, earlier, ordered
-from .equilibrium import dynamics, equilibria, gradient_errors, group_states, sample_networks
+from .equilibrium import (
+    counted_networks,
+    dynamics,
+    equilibria,
+    gradient_errors,
+    group_states,
+    sample_networks,
+)
 from .guidelines import (
     copied,
     density,
@@ -22,7 +29,6 @@ from .iris import (
 )
 from .mnist import chosen, digit_baselines, image_ensembles, image_networks, tune_images
 from .xor import (
-    by_distance,
     compare_solvers,
     response_ensembles,
     response_size,
@@ -35,10 +41,10 @@ from .xor import (
 __all__ = [
     "Study",
     "best_settings",
-    "by_distance",
     "chosen",
     "compare_solvers",
     "copied",
+    "counted_networks",
     "density",
     "digit_baselines",
     "dynamics",
