@@ -27,7 +27,14 @@ from .iris import (
     iris_skips,
     tune_iris,
 )
-from .mnist import chosen, digit_baselines, image_ensembles, image_networks, tune_images
+from .mnist import (
+    chosen,
+    digit_baselines,
+    image_ensembles,
+    image_networks,
+    read_out,
+    tune_images,
+)
 from .xor import (
     compare_solvers,
     response_ensembles,
@@ -62,6 +69,7 @@ __all__ = [
     "ordered",
     "precision_success",
     "reach",
+    "read_out",
     "relaxation_times",
     "response_ensembles",
     "response_size",
