@@ -1,4 +1,4 @@
-"""Energy, force, Hessian and parameter gradient against each other, symmetries, and ground states known by hand."""
+"""Energy and its derivatives against each other, symmetries, ground states known by hand."""
 
 import numpy as np
 import pytest
@@ -113,16 +113,15 @@ def test_mirror_symmetry(case):
 
 
 def relabel(net, place):
-    """The same network with site label s called place[s], and for each site of `net` its number in the new one."""
-    labels = place[net.labels]
+    """The network with site s labelled place[s], and the number there of each site of `net`."""
     new = Network(
-        labels[net.edges],
-        labels[net.inputs],
-        labels[net.outputs],
+        place[net.edges],
+        place[: net.n_inputs],
+        place[net.n_sites - net.n_outputs :],
         tying=net.parameter,
         n_sites=net.n_sites,
     )
-    return new, np.argsort(new.labels)[labels]
+    return new, np.argsort(new.labels)[place]
 
 
 @settings(max_examples=100)
@@ -194,7 +193,7 @@ def test_triangle_antiferromagnet_is_the_120_degree_state():
 
 
 def test_triangular_lattice_antiferromagnet():
-    """Every edge lies in two triangles, so the three-sublattice state has −1.5 |J| for each of the 18 triangles, halved."""
+    """Each edge lies in two of the 18 triangles: three sublattices have −1.5 |J| / 2 a triangle."""
     net = triangular_lattice((3, 3), [(0, 0)], [(2, 1)], periodic=True)
     p = _plain(net, -0.8)
     eq = relax(net, p, np.zeros((40, 1)))
@@ -213,3 +212,22 @@ def test_a_single_site_follows_its_bias(method, amplitude, direction):
     np.testing.assert_allclose(energy(net, p, eq.phases), -1.5, atol=1e-12)
     np.testing.assert_allclose(force(net, p, eq.phases), 0, atol=1e-7)
     np.testing.assert_allclose(hessian(net, p, eq.phases[0]).toarray(), [[1.5]], atol=1e-12)
+
+
+@pytest.mark.parametrize("function", [energy, force, hessian, parameter_gradient])
+def test_wrong_arguments_are_named(function):
+    net = all_to_all(4, inputs=1, outputs=1)
+    p, phases = _plain(net, 1.0), np.zeros(4)
+    for arguments, name in [
+        (("net", p, phases), "net"),
+        ((net, phases, p), "parameters"),
+        ((net, p, "aligned"), "phases"),
+        ((net, p, [[0.0, 1.0], [0.0]]), "phases"),
+        ((net, p, np.zeros(3)), "phases"),
+        ((net, p, 0.0), "phases"),
+        ((net, p, [0.0, 90.0, 180.0, 270.0]), "phases"),
+        ((net, p, np.ma.masked_array(phases, [True, False, False, False])), "phases"),
+        ((net, p, phases * 1j), "phases"),
+    ]:
+        with pytest.raises((TypeError, ValueError), match=f"^{name}"):
+            function(*arguments)

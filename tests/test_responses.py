@@ -144,7 +144,7 @@ def test_labels(lattice):
 
 
 def test_a_chain_passes_on_what_it_receives():
-    """Without bias a chain follows its input rigidly; two couplings J in series against a bias h are two springs against one."""
+    """Without bias rigidly; two couplings J in series against a bias h are two springs and one."""
     net = Network([(0, 1), (1, 2)], [0], [2])
     J, h = 1.5, 0.5
     p = Parameters(np.array([J, J]), np.zeros(3), np.zeros(3))
@@ -179,7 +179,7 @@ def test_affected_region():
 
 
 def test_pattern_response():
-    """Root mean square of the circular distances between states of different patterns; equal patterns are not compared."""
+    """Root mean square over pairs of states of different patterns, on the circle."""
     net = Network([(0, 1), (1, 2)], [0], [2])
     phases = np.array([[0.0, 3.1, 0.0], [0.4, -3.1, 0.0], [0.4, -3.1, 1.0]])
     across = 2 * np.pi - 6.2
@@ -197,3 +197,25 @@ def test_circular_difference():
     np.testing.assert_allclose(
         circular_difference(a, b), [6 - 2 * np.pi, 2 * np.pi - 6, 0.3, np.pi, np.pi]
     )
+
+
+@pytest.mark.parametrize(
+    "call, name",
+    [
+        (lambda net, p, eq, t: nudge_response("net", p, eq, t), "net"),
+        (lambda net, p, eq, t: nudge_response(net, p, eq.phases, t), "eq"),
+        (lambda net, p, eq, t: nudge_response(net, p, eq, "t"), "targets"),
+        (lambda net, p, eq, t: nudge_response(net, p, eq, t, beta="0"), "beta"),
+        (lambda net, p, eq, t: nudge_response(net, p, eq, t, beta=1e-300), "beta"),
+        (lambda net, p, eq, t: input_response(net, eq, p), "eq"),
+        (lambda net, p, eq, t: input_response(net, 1.0, eq), "parameters"),
+        (lambda net, p, eq, t: pattern_response(net, eq.phases, [0, 1]), "pattern"),
+        (lambda net, p, eq, t: pattern_response(net, eq.phases, [1, 1, 1]), "pattern"),
+        (lambda net, p, eq, t: pattern_response(net, eq, [0, 1, 2]), "phases"),
+        (lambda net, p, eq, t: affected(eq.phases), "response"),
+        (lambda net, p, eq, t: affected(input_response(net, p, eq), dim="sites"), "dim"),
+    ],
+)
+def test_wrong_arguments_are_named(lattice, call, name):
+    with pytest.raises((TypeError, ValueError), match=f"^{name}"):
+        call(*lattice)
