@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from ..checks import check_choice
 from ..paths import project
 
+#: How much a notebook runs; "mine" is where a reader's own parameters go, and has none of its own.
+PROFILES = ("smoke", "quick", "paper", "mine")
 #: What `xyep reproduce` sets by options of their own.
 OPTIONS = ("profile", "workers", "scheduler")
 

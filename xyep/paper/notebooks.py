@@ -16,9 +16,8 @@ from .. import digest
 from ..checks import check_choice, check_integer
 from ..paths import data, figures, project, results
 from . import fresh
-from .cells import check_parameters, names, source, written
+from .cells import PROFILES, check_parameters, names, source, written
 from .figures import SUFFIXES, figures_of, module_of
-from .studies.common import PROFILES
 
 
 class NotebookError(RuntimeError):
@@ -134,9 +133,19 @@ def _execute(document: Any, echo: Callable[[str], Any]) -> None:
     kernels = AsyncKernelManager(
         kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[])
     )
-    client = NotebookClient(document, km=kernels, timeout=None, record_timing=False)
+    client = NotebookClient(
+        document,
+        km=kernels,
+        timeout=None,
+        record_timing=False,
+        extra_arguments=["--IPKernelApp.log_level=40"],
+    )
     failed: list[BaseException] = []
-    with tempfile.TemporaryDirectory() as scratch, _watch(Path(scratch, "progress"), echo) as path:
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        open(Path(scratch, "stderr"), "w+", encoding="utf-8") as stderr,
+        _watch(Path(scratch, "progress"), echo) as path,
+    ):
         environment = {
             **os.environ,
             "XYEP_PROJECT_DIR": str(project()),
@@ -151,7 +160,7 @@ def _execute(document: Any, echo: Callable[[str], Any]) -> None:
                 client.execute(
                     env=environment,
                     cwd=str(project()),
-                    extra_arguments=["--IPKernelApp.log_level=40"],
+                    stderr=stderr,
                     cleanup_kc=True,
                 )
             except BaseException as error:
@@ -166,12 +175,14 @@ def _execute(document: Any, echo: Callable[[str], Any]) -> None:
         except BaseException:
             _stop(kernels, thread)
             raise
+        stderr.seek(0)
+        last_words = stderr.read()[-2000:]
     for error in failed:
         if isinstance(error, CellExecutionError):
             raise NotebookError(str(error)) from None
         if isinstance(error, DeadKernelError):
             raise NotebookError(
-                "its process died; if memory ran out, fewer --workers need less"
+                f"its process died; if memory ran out, fewer --workers need less\n{last_words}"
             ) from None
         raise error
 

@@ -59,6 +59,8 @@ def check_rc(rc: Mapping[str, Any]) -> None:
             )
         try:
             mpl.RcParams({key: value})
+            if key == "image.cmap" and value not in mpl.colormaps:
+                raise ValueError("matplotlib has no such colour map")
         except ValueError as error:
             reason = str(error).partition(";")[0][:100]
             raise ValueError(f"rc: {key} cannot be {value!r} ({reason})") from None

@@ -16,9 +16,6 @@ from ...provenance import provenance
 from ...store import StoreError, partial_folder, read_tree, write_tree
 from .. import cells, fresh
 
-#: "mine" is where a reader's own parameters go; it has none of its own.
-PROFILES = ("smoke", "quick", "paper", "mine")
-
 Found = xr.Dataset | xr.DataTree | dict[str, xr.Dataset]
 
 
@@ -69,7 +66,7 @@ class Study:
             )
         given = {name: namespace[name] for name in known}
         cells.check_parameters(notebook, given)
-        self.profile = check_choice("profile", given["profile"], PROFILES)
+        self.profile = check_choice("profile", given["profile"], cells.PROFILES)
         self.where = {"workers": given["workers"], "scheduler": given["scheduler"]}
         self.parameters = {n: v for n, v in given.items() if n not in cells.OPTIONS}
         published = results("paper", notebook)
