@@ -53,7 +53,7 @@ SPEC = {"argv": ["false", "{connection_file}"], "display_name": "other", "langua
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A project with one notebook without figures, and another Python's kernel in Jupyter's path."""
+    """A project of one notebook without figures, and another Python's kernel in Jupyter's path."""
 
     def write(more=""):
         folder = tmp_path / "notebooks"

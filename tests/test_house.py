@@ -1,8 +1,11 @@
 """The files around the package agree with each other and are fit to be published."""
 
+import os
 import re
 import subprocess
+import sys
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,23 @@ PIP_NAME = {
     "matplotlib-base": "matplotlib",
     "seaborn-base": "seaborn",
 }  # where conda-forge's lean package differs
+
+#: Modules that cut up text: sources, command lines, paths, names of variables, messages.
+READERS = {
+    "checks.py",
+    "cli.py",
+    "digest.py",
+    "kernels/cache.py",
+    "paper/cells.py",
+    "paper/figures/__init__.py",
+    "paper/fresh.py",
+    "paper/notebooks.py",
+    "paper/report.py",
+    "provenance.py",
+    "run.py",
+    "settings.py",
+    "store.py",
+}
 
 # Written so that this file does not match itself.
 HOST_PARTS = [
@@ -41,6 +61,14 @@ def bounds(requirements):
     return {canonicalize_name(PIP_NAME.get(r.name, r.name)): r.specifier for r in parsed}
 
 
+def conda_names(environment):
+    """Requirements of environment.yml, those that pip installs included."""
+    found = []
+    for entry in environment["dependencies"]:
+        found += entry["pip"] if isinstance(entry, dict) else [entry]
+    return found
+
+
 def tracked_files():
     """Files that git tracks or would add."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -51,10 +79,11 @@ def tracked_files():
 
 
 def test_conda_and_pip_ask_for_the_same(project):
-    conda = bounds(yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"])
+    conda = bounds(conda_names(yaml.safe_load((ROOT / "environment.yml").read_text())))
     conda.pop("pip")
     assert conda.pop("python") == SpecifierSet(project["requires-python"])
-    assert conda == bounds(project["dependencies"])
+    extras = project["optional-dependencies"]
+    assert conda == bounds(project["dependencies"] + extras["test"] + extras["lab"])
 
 
 def test_constraints_pin_every_dependency(project):
@@ -72,6 +101,43 @@ def test_constraints_pin_every_dependency(project):
         assert all(specifier.contains(version) for version in pins[name]), (
             f"constraints.txt: {name} outside {specifier}"
         )
+
+
+def test_a_folder_called_like_the_package_does_not_hide_it(tmp_path):
+    """As when Python starts in the folder that holds a clone, which git names xyep."""
+    (tmp_path / "xyep").mkdir()
+    (tmp_path / "xyep" / "README.md").write_text("a clone")
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    command = [sys.executable, "-c", "import xyep; print(xyep.train.__name__, xyep.__file__)"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout.split()[:1] == ["train"], done.stderr
+    assert str(tmp_path) not in done.stdout
+
+
+def test_binder_installs_the_package_where_its_notebooks_are():
+    commands = [
+        line for line in (ROOT / "postBuild").read_text().splitlines() if "pip install" in line
+    ]
+    assert len(commands) == 1 and "--no-deps -e ." in commands[0]
+    assert os.access(ROOT / "postBuild", os.X_OK)
+
+
+def test_numba_is_bounded_to_the_versions_tested(project):
+    assert bounds(project["dependencies"])["numba"].contains(version("numba"))
+    assert not bounds(project["dependencies"])["numba"].contains("999")
+
+
+def test_no_name_of_a_network_is_parsed():
+    """What a network is, its traits say. Text is cut up only where it is text that is read."""
+    methods = "startswith endswith partition rpartition removeprefix removesuffix split rsplit"
+    cut = re.compile(rf"(?<!np)\.({methods.replace(' ', '|')})\(|\bre\.[a-z]+\(|\bfnmatch")
+    package = ROOT / "xyep"
+    found = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if cut.search(path.read_text())
+    }
+    assert found <= READERS, f"text is cut up in {', '.join(sorted(found - READERS))}"
 
 
 def test_citation(project):
