@@ -86,7 +86,7 @@ def hessian(net: Network, parameters: Parameters, phases: ArrayLike) -> csc_arra
     array([[ 1., -1.],
            [-1.,  1.]])
     """
-    p, phases = _checked(net, parameters, phases, (net.n_sites,))
+    p, phases = _checked(net, parameters, phases, batch=False)
     (i, j), n = net.edges.T, net.n_sites
     stiffness = p.couplings[net.parameter] * cosine(_differences(net, phases))
     diagonal = p.bias_amplitude * cosine(phases - p.bias_phase)
@@ -152,9 +152,9 @@ def _apply(matrix, values):
     return (matrix @ values.reshape(prod(batch), n).T).T.reshape(*batch, matrix.shape[0])
 
 
-def _checked(net, parameters, phases, shape=None):
+def _checked(net, parameters, phases, batch=True):
     check_instance("net", net, Network)
-    shape = _any_batch(phases, net.n_sites) if shape is None else shape
+    shape = _any_batch(phases, net.n_sites) if batch else (net.n_sites,)
     return net.check_parameters(parameters), check_phases("phases", phases, shape)
 
 

@@ -16,9 +16,11 @@ The scalar functions are for other kernels; `sine`, `cosine`, `exponential`, `lo
 """
 
 import numpy as np
-from numba import njit
+from numpy.typing import ArrayLike, NDArray
 
-from . import INLINE, OPTIONS
+from . import inline, kernel
+
+Floats = NDArray[np.float64]
 
 # π/2 in four parts, the first three of 33 bits: their multiples by up to 2²⁰ are exact.
 _TWO_OVER_PI = 6.36619772367581382433e-01
@@ -47,19 +49,19 @@ _TINY = 2.0**-1022  # the smallest number of full precision
 _SIGN = np.int64(-(2**63))
 
 
-@njit(**INLINE)
+@inline
 def bits(x):
     """The 64 bits of a float64, as an integer."""
     return np.float64(x).view(np.int64)
 
 
-@njit(**INLINE)
+@inline
 def from_bits(n):
     """The float64 of these 64 bits."""
     return np.int64(n).view(np.float64)
 
 
-@njit(**INLINE)
+@inline
 def sincos(x):
     """sin x and cos x of x in radians; both NaN for |x| ≥ 2⁴⁶ and for NaN.
 
@@ -98,7 +100,7 @@ def sincos(x):
     )
 
 
-@njit(**INLINE)
+@inline
 def exp(x):
     """eˣ; infinite above 709.78, falling through the subnormal numbers to 0 below −745.13."""
     y = min(max(x, -746.0), 710.0)
@@ -118,7 +120,7 @@ def exp(x):
     return x if x != x else e
 
 
-@njit(**INLINE)
+@inline
 def log(x):
     """Natural logarithm; −inf at 0, NaN below. No branches.
 
@@ -147,7 +149,7 @@ def log(x):
     return np.nan if x < 0.0 else out
 
 
-@njit(**INLINE)
+@inline
 def log1p(x):
     """log(1 + x) with full relative precision near x = 0; −inf at −1, NaN below.
 
@@ -160,7 +162,7 @@ def log1p(x):
     return log(u) * (x / (u - 1.0))
 
 
-@njit(**INLINE)
+@inline
 def atan2(y, x):
     """Angle of the vector (x, y) in [−π, π], at zeros and infinities as IEEE's atan2."""
     ax, ay = abs(x), abs(y)
@@ -196,7 +198,7 @@ def atan2(y, x):
     return x + y if x != x or y != y else angle
 
 
-@njit(**INLINE)
+@inline
 def power(x, n):
     """xⁿ for an integer n, by repeated squaring; the relative error grows as |n| 2⁻⁵³."""
     out, square, k = 1.0, np.float64(x), abs(n)
@@ -208,50 +210,51 @@ def power(x, n):
     return out if n >= 0 else 1.0 / out
 
 
-@njit(**OPTIONS)
+@kernel
 def _sine(x, out):
     for n in range(len(x)):
         out[n] = sincos(x[n])[0]
 
 
-@njit(**OPTIONS)
+@kernel
 def _cosine(x, out):
     for n in range(len(x)):
         out[n] = sincos(x[n])[1]
 
 
-@njit(**OPTIONS)
+@kernel
 def _exponential(x, out):
     for n in range(len(x)):
         out[n] = exp(x[n])
 
 
-@njit(**OPTIONS)
+@kernel
 def _logarithm(x, out):
     for n in range(len(x)):
         out[n] = log(x[n])
 
 
-@njit(**OPTIONS)
+@kernel
 def _logarithm1p(x, out):
     for n in range(len(x)):
         out[n] = log1p(x[n])
 
 
-@njit(**OPTIONS)
+@kernel
 def _arctangent(y, x, out):
     for n in range(len(x)):
         out[n] = atan2(y[n], x[n])
 
 
 def _each(loop, *arguments):
+    """A loop over the elements of arrays of any shape, broadcast."""
     arrays = np.broadcast_arrays(*(np.asarray(a, np.float64) for a in arguments))
     out = np.empty(arrays[0].size)
     loop(*(np.ascontiguousarray(a).ravel() for a in arrays), out)
     return out.reshape(arrays[0].shape)[()]
 
 
-def sine(x):
+def sine(x: ArrayLike) -> Floats:
     """sin of each number, in radians; float64 of the same shape.
 
     >>> sine([0.0, 0.5])
@@ -260,7 +263,7 @@ def sine(x):
     return _each(_sine, x)
 
 
-def cosine(x):
+def cosine(x: ArrayLike) -> Floats:
     """cos of each number, in radians; float64 of the same shape.
 
     >>> cosine([0.0, 0.5])
@@ -269,7 +272,7 @@ def cosine(x):
     return _each(_cosine, x)
 
 
-def exponential(x):
+def exponential(x: ArrayLike) -> Floats:
     """e to the power of each number; float64 of the same shape.
 
     >>> exponential([0.0, 1.0, 1000.0])
@@ -278,7 +281,7 @@ def exponential(x):
     return _each(_exponential, x)
 
 
-def logarithm(x):
+def logarithm(x: ArrayLike) -> Floats:
     """Natural logarithm of each number; float64 of the same shape.
 
     >>> logarithm([0.0, 1.0, 2.0])
@@ -287,7 +290,7 @@ def logarithm(x):
     return _each(_logarithm, x)
 
 
-def logarithm1p(x):
+def logarithm1p(x: ArrayLike) -> Floats:
     """log(1 + x) of each number, precise near 0; float64 of the same shape.
 
     >>> float(logarithm1p(1e-20))
@@ -296,7 +299,7 @@ def logarithm1p(x):
     return _each(_logarithm1p, x)
 
 
-def arctangent(y, x):
+def arctangent(y: ArrayLike, x: ArrayLike) -> Floats:
     """Angle of each vector (x, y) in [−π, π] radians; float64, arguments broadcast.
 
     >>> arctangent(1.0, [1.0, -1.0])

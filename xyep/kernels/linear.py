@@ -16,11 +16,10 @@ definite, as the Hessian of a stable equilibrium is, this cannot happen.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from . import INLINE, OPTIONS
+from . import inline, kernel
 
 
 class Envelope(NamedTuple):
@@ -31,7 +30,7 @@ class Envelope(NamedTuple):
     start: np.ndarray  # (n + 1,) where in `values` row i begins; its last entry is the diagonal
 
 
-@njit(**OPTIONS)
+@kernel
 def _cuthill_mckee(indptr, indices, starts, degree):
     """Visit by visit away from each of `starts` that is not yet visited, of low degree first."""
     order, seen = np.empty(len(degree), np.intp), np.zeros(len(degree), np.bool_)
@@ -93,7 +92,7 @@ def _places(matrix, order):
     return rank[row], rank[matrix.indices]
 
 
-@njit(**INLINE)
+@inline
 def _dot(values, a, b, n):
     """Σ_k values[a + k] values[b + k] over k < n, in four sums that the processor overlaps."""
     s0 = s1 = s2 = s3 = values[0] * 0.0
@@ -110,7 +109,7 @@ def _dot(values, a, b, n):
     return (s0 + s1) + (s2 + s3)
 
 
-@njit(**OPTIONS)
+@kernel
 def factor(values, first, start):
     """Lower triangle of A within its envelope into L and, in place of the diagonal, D.
 
@@ -128,7 +127,7 @@ def factor(values, first, start):
             values[row + i] -= g * values[row + j]
 
 
-@njit(**OPTIONS)
+@kernel
 def solve(values, first, start, b):
     """``b[row, column]`` into A⁻¹ b in place, from what `factor` has left in `values`."""
     n, columns = b.shape
@@ -147,7 +146,7 @@ def solve(values, first, start, b):
                 b[j, c] -= values[row + j] * b[i, c]
 
 
-@njit(**OPTIONS)
+@kernel
 def residual(indptr, indices, data, x, b):
     """b − A x for ``x[row, column]``."""
     out = b.copy()
