@@ -9,11 +9,20 @@
 Phases are in radians, couplings and residuals in one common unit of energy, and time in its inverse.
 """
 
-from .cost import CrossEntropy, LogCosine, mismatch
+from .cost import Cost, CrossEntropy, LogCosine, mismatch
 from .energy import energy, force, hessian
-from .ensembles import Case, train_ensemble
-from .gradients import Gradient, ZeroModeError, ep_gradient, implicit_gradient
-from .kernels import cache as cache  # before any kernel is compiled
+from .ensembles import Case, select, train_ensemble
+from .gradients import (
+    Centered,
+    Estimator,
+    Gradient,
+    GradientWarning,
+    Holomorphic,
+    OneSided,
+    ZeroModeError,
+    ep_gradient,
+    implicit_gradient,
+)
 from .lattices import (
     all_to_all,
     cubic_lattice,
@@ -28,9 +37,16 @@ from .lattices import (
     xor_lattice,
 )
 from .network import Network, Parameters
-from .optimizers import SGD, Adam
+from .optimizers import SGD, Adam, Optimizer, Schedule
 from .provenance import package_version
-from .relaxation import Equilibrium, GaussSeidel, GradientFlow, NotConvergedWarning, relax
+from .relaxation import (
+    Equilibrium,
+    GaussSeidel,
+    GradientFlow,
+    NotConvergedWarning,
+    Reference,
+    relax,
+)
 from .responses import (
     affected,
     circular_difference,
@@ -38,25 +54,38 @@ from .responses import (
     nudge_response,
     pattern_response,
 )
-from .store import StoreError, read_tree, train, write_tree
+from .run import evaluate
+from .settings import IMAGES, Callback, Training
+from .store import StoreError, parameters_of, read_tree, write_tree
 from .tasks import Task, load_task
-from .training import Training, evaluate
+from .training import train
 
 __version__ = package_version()
 
 __all__ = [
+    "IMAGES",
     "SGD",
     "Adam",
+    "Callback",
     "Case",
-    "LogCosine",
+    "Centered",
+    "Cost",
     "CrossEntropy",
     "Equilibrium",
+    "Estimator",
     "GaussSeidel",
     "Gradient",
     "GradientFlow",
+    "GradientWarning",
+    "Holomorphic",
+    "LogCosine",
     "Network",
     "NotConvergedWarning",
+    "OneSided",
+    "Optimizer",
     "Parameters",
+    "Reference",
+    "Schedule",
     "StoreError",
     "Task",
     "Training",
@@ -65,7 +94,6 @@ __all__ = [
     "all_to_all",
     "circular_difference",
     "cubic_lattice",
-    "mismatch",
     "energy",
     "ep_gradient",
     "evaluate",
@@ -79,10 +107,13 @@ __all__ = [
     "lattice",
     "layered",
     "load_task",
+    "mismatch",
     "nudge_response",
+    "parameters_of",
     "pattern_response",
     "read_tree",
     "relax",
+    "select",
     "square_lattice",
     "stacked_lattices",
     "train",

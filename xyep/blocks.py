@@ -1,17 +1,33 @@
-"""Samples cut into blocks of lanes, and blocks spread over threads: the layout that the kernels work on."""
+"""Samples cut into blocks of lanes, and blocks spread over threads: what the kernels work on."""
 
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from .kernels.elementary import arctangent
 from .kernels.packing import pack_blocks
+from .kernels.rows import Graph, pack
 from .kernels.vectors import Lanes
+from .network import Network
 
 #: Bytes of a cache line, the smallest vector of lanes.
 LINE = 64
-#: Lanes whose contributions to a gradient are added up within the kernel, as long as that makes no more than MOST_UNITS parts.
+#: Lanes whose contributions to a gradient are added up within the kernel, as long as that makes no
+#: more than MOST_UNITS parts.
 UNIT, MOST_UNITS = 64, 64
+
+_graphs: WeakKeyDictionary[Network, Graph] = WeakKeyDictionary()
+
+
+def graph_of(net: Network) -> Graph:
+    """Couplings of a network as rows of its free sites; kept as long as the network is."""
+    if net not in _graphs:
+        sizes = net.n_inputs, net.n_outputs, net.n_sites
+        _graphs[net] = pack(net.edges, net.parameter, *sizes)
+    return _graphs[net]
 
 
 def aligned(shape, dtype):
@@ -23,34 +39,38 @@ def aligned(shape, dtype):
 
 
 def angles(x, y):
-    """Phases of unit vectors; NaN where an overflow has left none."""
-    phases = np.arctan2(y, x)
-    phases[x * x + y * y < 0.5] = np.nan
+    """Phases of unit vectors, float64; NaN where an overflow has left none."""
+    phases = arctangent(y, x)
+    phases[~(np.abs(x * x + y * y - 1) < 0.5)] = np.nan
     return phases
 
 
 class Layout:
-    """How `n_samples` samples of a network lie in blocks; the last block is filled up with copies of the last sample.
+    """How `n_samples` samples of a network lie in blocks, the last filled up with its last sample.
 
-    A block is one cache line of lanes wide where sites are visited in pairs or one line holds all samples, else two. ``mask`` is 0
-    in the lanes filled up. ``units`` are ranges of blocks that one thread takes at a time; they depend on the number of samples only.
+    A block is one cache line of lanes wide where sites are visited in pairs or one line holds all
+    samples, else two. ``mask`` is 0 in the lanes filled up. ``units`` are ranges of blocks that one
+    thread takes at a time; they depend on the number of samples only.
     """
 
     def __init__(self, net, n_samples, dtype):
         self.n_samples, self.dtype = n_samples, np.dtype(dtype)
         line = LINE // self.dtype.itemsize
-        self.width = line if n_samples <= line or net.paired else 2 * line
+        paired = len(graph_of(net).free.middle) < 0.75 * net.n_free
+        self.width = line if n_samples <= line or paired else 2 * line
         self.n_blocks = -(-n_samples // self.width)
         self.lanes = Lanes(self.width)
         n_units = min(MOST_UNITS, -(-self.n_blocks * self.width // UNIT))
         n_units += n_units % 2 and self.n_blocks > n_units  # even, for two threads
         cuts = np.linspace(0, self.n_blocks, n_units + 1).round().astype(int)
         self.units = [(int(a), int(b)) for a, b in zip(cuts, cuts[1:])]
-        self.mask = (
-            (np.arange(self.n_blocks * self.width) < n_samples)
-            .astype(self.dtype)
-            .reshape(self.n_blocks, self.width)
-        )
+        lanes = np.arange(self.n_blocks * self.width)
+        self.mask = (lanes < n_samples).astype(self.dtype).reshape(self.n_blocks, self.width)
+
+    @property
+    def everything(self):
+        """The range of all blocks."""
+        return (0, self.n_blocks)
 
     def empty(self, sites):
         """Memory for unit vectors, (block, site, 2, lane)."""
@@ -62,29 +82,31 @@ class Layout:
         return np.minimum(sample, self.n_samples - 1)
 
     def pack(self, phases, rows, out, blocks):
-        """Unit vectors of the `rows` of (row, site) phases, one for each sample of the blocks, into these blocks of `out`."""
+        """Unit vectors of the `rows` of (row, site) phases, one for each sample of the blocks."""
         pack_blocks(self.lanes, blocks, phases, rows, out)
 
+    def pack_vectors(self, vectors, out):
+        """(sample, site, component) vectors as they are, into all blocks."""
+        lanes = vectors[self.samples(self.everything)]
+        out[:] = np.moveaxis(lanes.reshape(self.n_blocks, self.width, *vectors.shape[1:]), 1, -1)
+
     def unpack(self, u, out=None, blocks=None):
-        """(block, site, 2, lane) unit vectors → (sample, site) phases in (−π, π], float64; see `angles`.
+        """(block, site, 2, lane) unit vectors → (sample, site) phases in (−π, π]; see `angles`.
 
         With `blocks`, only their samples are written to `out`.
         """
-        first, last = (0, self.n_blocks) if blocks is None else blocks
+        first, last = self.everything if blocks is None else blocks
         if out is None:
             out = np.empty((self.n_samples, u.shape[1]))
         phases = angles(u[first:last, :, 0], u[first:last, :, 1])
         samples = slice(first * self.width, min(last * self.width, self.n_samples))
-        out[samples] = phases.transpose(0, 2, 1).reshape(-1, u.shape[1])[
-            : samples.stop - samples.start
-        ]
+        sites = phases.transpose(0, 2, 1).reshape(-1, u.shape[1])
+        out[samples] = sites[: samples.stop - samples.start]
         return out
 
     def spread(self, values):
         """(sample,) → (block, lane)"""
-        return np.asarray(values)[self.samples((0, self.n_blocks))].reshape(
-            self.n_blocks, self.width
-        )
+        return np.asarray(values)[self.samples(self.everything)].reshape(self.n_blocks, self.width)
 
     def per_sample(self, values):
         """(…, block, lane) → (…, sample)"""
@@ -96,10 +118,11 @@ def _pool(threads):
     return ThreadPoolExecutor(threads, thread_name_prefix="xyep")
 
 
-def over_threads(call, ranges, threads):
+def over_threads(call: Callable[[object], None], ranges: Iterable, threads: int) -> None:
     """Call `call` with each range; results must be written to disjoint places.
 
-    Kernels release the GIL, so plain threads run them side by side; unlike Numba's own threading layers they may be nested in dask's.
+    Kernels release the GIL, so plain threads run them side by side; unlike Numba's own threading
+    layers they may be nested in dask's.
     """
     queue = list(ranges)[::-1]
 

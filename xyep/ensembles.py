@@ -1,55 +1,117 @@
-"""Ensembles: many networks, many seeds, through dask."""
+"""Ensembles: many networks, many seeds, through dask.
+
+Their result is one Dataset over ``network`` and ``seed`` for what can be compared between networks,
+whose traits are its coordinates, and a node a network for what has its own sites and couplings.
+"""
 
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dask
 import numpy as np
 import xarray as xr
 from dask.callbacks import Callback
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
-from .checks import check_integer
+from .checks import check_instance, check_integer
 from .network import Network
-from .store import attributes, load_arrays, make_folder, partial_folder, run_dataset, save_arrays
+from .run import Run
+from .settings import Training
+from .store import (
+    attributes,
+    described,
+    history,
+    load_arrays,
+    local_path,
+    make_folder,
+    partial_folder,
+    save_arrays,
+    snapshots,
+)
 from .tasks import Task
-from .training import Run, Training
+
+Trait = str | int | float | bool
 
 
 @dataclass(frozen=True)
 class Case:
-    """One entry of an ensemble: a network trained on a task for each of `seeds`; `attrs` are kept with the result."""
+    """One entry of an ensemble: a network trained on a task for each of `seeds`.
+
+    `traits` become coordinates of the result, beside those of the network.
+    """
 
     net: Network
     task: Task
     training: Training
-    seeds: tuple
-    attrs: dict | None = None
+    seeds: tuple[int, ...]
+    traits: Mapping[str, Trait] | None = None
+
+    def __post_init__(self) -> None:
+        for name, kind in (("net", Network), ("task", Task), ("training", Training)):
+            check_instance(name, getattr(self, name), kind)
+        seeds = tuple(check_integer("seeds", s, 0) for s in self.seeds)
+        if not seeds or len(set(seeds)) < len(seeds):
+            raise ValueError(f"seeds: found {self.seeds}; at least one, each once, is needed")
+        object.__setattr__(self, "seeds", seeds)
 
 
-def train_ensemble(cases, *, store=None, workers=None, scheduler=None, title="training"):
+def cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def train_ensemble(
+    cases: Mapping[str, Case],
+    *,
+    store: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    title: str = "training",
+) -> xr.DataTree:
     """Train every case for every seed.
 
     Parameters
     ----------
     cases : dict of name → `Case`
-    store : path, optional. Finished runs are kept in ``<store>.partial/`` until `discard_partial`, so that an interrupted ensemble
-        goes on where it stopped.
+    store : path, optional. Finished runs are kept in ``<store>.partial/`` until `discard_partial`, so
+        that an interrupted ensemble goes on where it stopped.
     workers : how many runs go on at a time, default one a core. Results do not depend on it.
-    scheduler : "threads", "processes" (default), or the address of a dask.distributed scheduler, which all do the same runs. Kernels
-        release the GIL, and for large networks threads do as well; an epoch of a small one is so short that its Python part,
-        which holds the GIL, takes longer than its kernels.
+    scheduler : "threads", "processes" (default), or the address of a dask.distributed scheduler,
+        which all do the same runs. Kernels release the GIL, and for large networks threads do as
+        well; an epoch of a small one is so short that its Python part, which holds the GIL, takes
+        longer than its kernels. A script that starts processes needs the usual
+        ``if __name__ == "__main__":``.
 
     Returns
     -------
-    DataTree with one node a case, of dims (seed, epoch, snapshot, …). An error in a run is raised; runs finished before are kept.
+    DataTree. Its root is a Dataset over (network, seed, epoch) with the histories and tests; traits
+    of the networks are coordinates, to be chosen from with `select`. Networks with snapshots have a
+    node each, of dims (seed, snapshot, …). An error in a run is raised; runs finished before are kept.
+
+    >>> import xyep
+    >>> nets = {f"{s} shells": xyep.xor_lattice(3, shells=s) for s in (1, 2)}
+    >>> task, training = xyep.load_task("xor"), xyep.Training(epochs=5, final_states=10)
+    >>> cases = {name: Case(net, task, training, seeds=(0, 1)) for name, net in nets.items()}
+    >>> tree = train_ensemble(cases, scheduler="threads")
+    >>> select(tree, shells=2)["cost"].dims
+    ('network', 'seed', 'epoch')
     """
-    workers = (os.cpu_count() or 1) if workers is None else check_integer("workers", workers, 1)
-    results, pending = {}, {}
+    if not isinstance(cases, Mapping) or not cases:
+        raise TypeError(f"cases: found {type(cases).__name__}; a dict of name → Case is needed")
+    for name, case in cases.items():
+        check_instance(f"cases[{name!r}]", case, Case)
+    workers = cores() if workers is None else check_integer("workers", workers, 1)
+    store = None if store is None else local_path(store)
+    results: dict[tuple[str, int], Any] = {}
+    pending = {}
     for name, case in cases.items():
         for seed in case.seeds:
             file = None if store is None else partial_folder(store) / name / f"{seed}.npz"
@@ -68,16 +130,29 @@ def train_ensemble(cases, *, store=None, workers=None, scheduler=None, title="tr
         results[key] = arrays
 
     calls = [(key, (cases[key[0]], key[1])) for key in pending]
+    scheduler = scheduler or "processes"
+    here = scheduler in ("threads", "processes")
     with progress_bar(len(results) + len(pending), len(results), title) as bar:
-        scheduler = scheduler or "processes"
-        (_compute_here if scheduler in ("threads", "processes") else _compute_on_cluster)(
-            _run, calls, finish, bar, workers, scheduler
-        )
-    nodes = {
-        name: stack(case, {seed: results[name, seed] for seed in case.seeds})
-        for name, case in cases.items()
-    }
-    return xr.DataTree.from_dict(nodes)
+        compute = _compute_here if here else _compute_on_cluster
+        compute(_run, calls, finish, bar, workers, scheduler)
+    return _stacked(cases, results)
+
+
+def select(ds: xr.Dataset | xr.DataTree, **traits: Any) -> xr.Dataset:
+    """The networks whose traits have these values; a list of values allows each of them.
+
+    >>> ds = xr.Dataset(coords={"network": ["a", "b"], "shells": ("network", [1, 4])})
+    >>> select(ds, shells=4)["network"].values.tolist()
+    ['b']
+    """
+    ds = ds.to_dataset() if isinstance(ds, xr.DataTree) else ds
+    keep = np.ones(ds.sizes["network"], bool)
+    for name, value in traits.items():
+        if name not in ds.coords or ds[name].dims != ("network",):
+            known = sorted(str(n) for n, c in ds.coords.items() if c.dims == ("network",))
+            raise ValueError(f"{name}: found no such trait; one of {', '.join(known)} is needed")
+        keep &= np.isin(ds[name].values, value if isinstance(value, (list, tuple)) else [value])
+    return ds.isel(network=np.flatnonzero(keep))
 
 
 def discard_partial(store):
@@ -92,27 +167,60 @@ def _run(case, seed):
     return run.arrays | {"seconds": np.array(time.monotonic() - started)}
 
 
-def stack(case, arrays):
-    """Dataset of one case over its seeds, with the time that each run took on its worker."""
-    datasets = []
-    for seed, values in arrays.items():
-        run = Run(case.net, case.task, case.training, seed)
-        run.restore(values)
-        datasets.append(run_dataset(run))
-    first = datasets[0]
-    stacked = {}
-    for name in [*first.data_vars, *({"coupling"} & set(first.variables))]:
-        values = np.stack([ds[name].values for ds in datasets])
-        stacked[name] = (("seed", *first[name].dims), values, first[name].attrs)
-    coords = {name: coord for name, coord in first.coords.items() if name != "coupling"}
-    seconds = np.array([values["seconds"] for values in arrays.values()], np.float32)
-    stacked["seconds"] = (
-        "seed",
-        seconds,
-        {"long_name": "time of the run, test included", "units": "s"},
+def _stacked(cases, results):
+    """The tree of an ensemble from the arrays of its runs."""
+    histories, nodes = [], {}
+    for name, case in cases.items():
+        runs = []
+        for seed in case.seeds:
+            run = Run(case.net, case.task, case.training, seed)
+            run.restore(results[name, seed])
+            runs.append(run)
+        over = xr.Variable("seed", list(case.seeds))
+        seconds = np.array([results[name, s]["seconds"] for s in case.seeds], np.float32)
+        one = xr.concat([history(run) for run in runs], over, combine_attrs="override")
+        one = one.assign(seconds=("seed", seconds))
+        histories.append(one)
+        if case.training.snapshots:
+            shots = [snapshots(run) for run in runs]
+            same = {"coords": "minimal", "compat": "override", "combine_attrs": "override"}
+            # the parameter of a coupling is a coordinate, its value a variable of the same length
+            node = xr.concat(shots, over, data_vars="all", **same)
+            attrs = attributes(case.net, case.task, case.training)
+            nodes[name] = described(node.rename()).assign_attrs(attrs)
+    names = xr.Variable("network", np.array(list(cases), dtype=object))
+    root = xr.concat(
+        histories, names, join="outer", data_vars="all", combine_attrs="override", fill_value=np.nan
     )
-    attrs = attributes(case.net, case.task, case.training) | (case.attrs or {})
-    return xr.Dataset(stacked, coords | {"seed": list(arrays)}, attrs)
+    root = described(root.assign_coords(_traits(cases)))
+    first = next(iter(cases.values()))
+    attrs = attributes(first.net, first.task, first.training)
+    shared = {k: v for k, v in attrs.items() if k not in ("n_sites", "n_couplings")}
+    for case in cases.values():
+        there = attributes(case.net, case.task, case.training)
+        shared = {k: v for k, v in shared.items() if there.get(k) == v}
+    return xr.DataTree.from_dict({"/": root.assign_attrs(shared)} | nodes)
+
+
+def _traits(cases):
+    """Coordinates over ``network``; what a network lacks is "" or NaN."""
+    rows = []
+    for case in cases.values():
+        net = case.net
+        row = dict(net.traits) | {"n_sites": net.n_sites, "n_couplings": net.n_couplings}
+        row |= {"n_parameters": net.n_parameters, "wire_length": float(net.lengths.sum())}
+        rows.append(row | dict(case.traits or {}))
+    coords = {}
+    for name in dict.fromkeys(key for row in rows for key in row):
+        values = [row.get(name) for row in rows]
+        if any(isinstance(v, str) for v in values):
+            column = np.array(["" if v is None else str(v) for v in values], dtype=object)
+        elif None in values:
+            column = np.array([np.nan if v is None else float(v) for v in values])
+        else:
+            column = np.array(values)
+        coords[name] = ("network", column)
+    return coords
 
 
 class _Finished(Callback):

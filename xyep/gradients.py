@@ -1,420 +1,671 @@
 """Gradients of the cost at the free equilibrium: by equilibrium propagation, and exactly.
 
-Equilibrium propagation compares two equilibria of E + βC that grow out of one free equilibrium. For any parameter θ
+Equilibrium propagation compares equilibria of E + β_k C that grow out of one free equilibrium. For
+any parameter θ
 
-    dC/dθ ≈ (∂E/∂θ|_β₁ − ∂E/∂θ|_β₂) / (β₁ − β₂),
+    dC/dθ ≈ Σ_k w_k ∂E/∂θ|_β_k,      Σ_k w_k = 0,  Σ_k w_k β_k = 1.
 
-with (β₁, β₂) = (β, 0) for the one-sided and (β, −β) for the centred estimator, whose errors are O(β) and O(β²). Every number
-that this needs, cos(φ_i − φ_j), is local to the coupling that it updates.
+The one-sided estimator takes (β, 0) with weights ±1/β, the centred one (β, −β) with ±1/(2β); their
+errors are O(β) and O(β²). The holomorphic one takes N points on a circle in the complex plane
+(`xyep.holomorphic`). Every number that this needs, cos(φ_i − φ_j), is local to the coupling that
+it updates.
 """
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from scipy.sparse import coo_array, csc_array
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import splu
 
-from .blocks import Layout, over_threads
-from .checks import check_choice, check_integer, check_number
-from .cost import as_cost, check_classes, mismatch
+from .blocks import Layout, graph_of, over_threads
+from .checks import check_instance, check_integer
+from .cost import Cost, as_cost, as_nudging, at_pole, check_targets, gradient_of, mismatch, nudge_of
 from .energy import hessian
-from .kernels.fast import contrast_blocks, gradient_blocks
-from .kernels.updates import gradient_of
-from .network import Parameters
+from .kernels import updates
+from .kernels.elementary import cosine, sine
+from .kernels.fast import Batch, Model, Report, contrast_blocks, gradient_blocks
+from .kernels.linear import Factorisation, narrow_order
+from .network import Network, Parameters
 from .relaxation import (
     GaussSeidel,
     NotConvergedWarning,
+    Solver,
     as_solver,
     as_start,
+    check_beta,
     check_inputs,
-    check_targets,
+    check_outputs,
     pack_start,
     relax,
+    tangents,
 )
 
-#: (β₁, β₂) of each estimator, in units of β.
-ESTIMATORS = {"centered": (1.0, -1.0), "one_sided": (1.0, 0.0)}
+
+class GradientWarning(UserWarning):
+    """A gradient is not what it says for some samples."""
+
+
+@runtime_checkable
+class Estimator(Protocol):
+    """At which nudging strengths equilibria are compared, and with which weights.
+
+    >>> class Skew:
+    ...     "β against −β/2"
+    ...
+    ...     def points(self, beta):
+    ...         return (beta, -beta / 2), (2 / 3 / beta, -2 / 3 / beta)
+    >>> isinstance(Skew(), Estimator)
+    True
+    """
+
+    def points(self, beta: float) -> tuple[Sequence[complex], Sequence[complex]]:
+        """Strengths β_k and weights w_k with Σ w_k = 0 and Σ w_k β_k = 1."""
+        ...
+
+
+@dataclass(frozen=True)
+class Centered:
+    """(β, −β): error O(β²), and what a truncated relaxation leaves cancels."""
+
+    def points(self, beta: float) -> tuple[Sequence[complex], Sequence[complex]]:
+        """See `Estimator`."""
+        return (beta, -beta), (0.5 / beta, -0.5 / beta)
+
+
+@dataclass(frozen=True)
+class OneSided:
+    """(β, 0): error O(β)."""
+
+    def points(self, beta: float) -> tuple[Sequence[complex], Sequence[complex]]:
+        """See `Estimator`."""
+        return (beta, 0.0), (1 / beta, -1 / beta)
+
+
+@dataclass(frozen=True)
+class Holomorphic:
+    """N points β e^{2πik/N} with complex phases: error O(β^N) within the radius of convergence."""
+
+    n: int = 8
+
+    def __post_init__(self) -> None:
+        if check_integer("points", self.n, 2, 1024) % 2:
+            raise ValueError(f"points: found {self.n}; an even number is needed")
+
+    def points(self, beta: float) -> tuple[Sequence[complex], Sequence[complex]]:
+        """See `Estimator`."""
+        turn = 2 * np.pi * np.arange(self.n) / self.n
+        circle = cosine(turn) + 1j * sine(turn)
+        return tuple(beta * circle), tuple(circle.conj() / (self.n * beta))
+
+
+ESTIMATORS: dict[str, type] = {
+    "centered": Centered,
+    "one_sided": OneSided,
+    "holomorphic": Holomorphic,
+}
+
+
+def as_estimator(estimator: str | Estimator, points: int | None = None) -> Estimator:
+    """An estimator from its name, or the object itself; `points` belongs to "holomorphic".
+
+    >>> as_estimator("holomorphic", 16)
+    Holomorphic(n=16)
+    """
+    if points is not None and estimator != "holomorphic":
+        raise ValueError(f"points: found {points} for {estimator!r}; only 'holomorphic' has points")
+    if isinstance(estimator, str) and estimator in ESTIMATORS:
+        return ESTIMATORS[estimator](*(() if points is None else (points,)))
+    if isinstance(estimator, (str, type)) or not isinstance(estimator, Estimator):
+        raise (ValueError if isinstance(estimator, str) else TypeError)(
+            f"estimator: found {estimator!r}; one of {', '.join(map(repr, ESTIMATORS))} or an object "
+            "with the method of xyep.Estimator is needed"
+        )
+    return estimator
+
+
+def real_points(estimator: Estimator, beta: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Strengths and weights of an estimator that a relaxation can follow, checked."""
+    betas, weights = (np.asarray(part, complex) for part in estimator.points(beta))
+    if betas.ndim != 1 or betas.shape != weights.shape or len(betas) < 2:
+        raise ValueError(
+            f"estimator: found {len(betas)} strengths and {len(weights)} weights from `points`; as "
+            "many of each, at least two, are needed"
+        )
+    if (betas.imag != 0).any() or (weights.imag != 0).any():
+        raise ValueError(
+            f"estimator: found complex strengths from {estimator!r}; relaxations and training need "
+            "real ones"
+        )
+    size = np.abs(weights).sum()
+    if abs(weights.sum()) > 1e-9 * size or abs((weights * betas).sum() - 1) > 1e-9:
+        raise ValueError(
+            f"estimator: found weights {weights.real} at strengths {betas.real} from {estimator!r}; "
+            "weights that sum to 0, and to 1 times their strengths, are needed"
+        )
+    return tuple(map(float, betas.real)), tuple(map(float, weights.real))
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """dC/dθ averaged over samples and initial states, and the state it was taken at.
+    """dC/dθ averaged over samples and initial states, and the states that it was taken at.
 
     couplings : (parameter,)       bias_amplitude, bias_phase : (site,)
-    cost, mismatch : (sample × initial state,) C and D = ½ Σ (1 − cos(φ_o − t_o)) at the free equilibrium
-    phases : (sample × initial state, site) free equilibrium; initial states of one sample are adjacent
-    residual, iterations : (phase, sample × initial state) for the free phase and the nudged phases
+    cost, mismatch : (sample × initial state,) C and D = ½ Σ (1 − cos(φ_o − t_o)) at the free
+        equilibrium
+    phases : (sample × initial state, site) free equilibrium; initial states of one sample adjoin
+    residual, iterations : (phase, sample × initial state) for the free and the nudged phases
     converged : same shape
+    at_pole : (sample × initial state,) whether an output, nudged or, for tangent nudging, free, sits
+        at a pole of the cost, where the estimate is finite but not the gradient
+    beyond_radius : (sample × initial state,) of the holomorphic estimator: whether β lies beyond
+        where its points give the gradient to 1e-12 (see `xyep.holomorphic`); else all False
     """
 
-    couplings: np.ndarray
-    bias_amplitude: np.ndarray
-    bias_phase: np.ndarray
-    cost: np.ndarray = field(repr=False)
-    mismatch: np.ndarray = field(repr=False)
-    phases: np.ndarray = field(repr=False)
-    residual: np.ndarray = field(repr=False)
-    iterations: np.ndarray = field(repr=False)
-    converged: np.ndarray = field(repr=False)
+    couplings: NDArray[np.float64]
+    bias_amplitude: NDArray[np.float64]
+    bias_phase: NDArray[np.float64]
+    cost: NDArray[np.float64] = field(repr=False)
+    mismatch: NDArray[np.float64] = field(repr=False)
+    residual: NDArray[np.float64] = field(repr=False)
+    iterations: NDArray[np.intp] = field(repr=False)
+    converged: NDArray[np.bool_] = field(repr=False)
+    at_pole: NDArray[np.bool_] = field(repr=False)
+    beyond_radius: NDArray[np.bool_] = field(repr=False)
+    _phases: Any = field(repr=False)
+
+    @cached_property
+    def phases(self) -> NDArray[np.float64]:
+        """(sample × initial state, site) free equilibrium, in radians."""
+        return self._phases() if callable(self._phases) else self._phases
 
     @property
-    def parameters(self):
+    def parameters(self) -> Parameters:
+        """The gradient in the form of the parameters."""
         return Parameters(self.couplings, self.bias_amplitude, self.bias_phase)
 
     @property
-    def n_unconverged(self):
+    def n_unconverged(self) -> int:
         """Samples of which at least one phase has not converged."""
         return int(np.count_nonzero(~self.converged.all(axis=0)))
+
+    def __repr__(self) -> str:
+        size = np.sqrt(sum(float((part**2).sum()) for part in self.parameters))
+        return (
+            f"<Gradient of {len(self.couplings)} couplings and {len(self.bias_phase)} biases, norm "
+            f"{size:.3g}: mean cost {self.cost.mean():.3g} over {len(self.cost)} samples, "
+            f"{self.n_unconverged} not converged, {int(self.at_pole.sum())} at a pole>"
+        )
 
 
 class EPGradient:
     """The EP gradient of batches of one size; memory is kept from batch to batch.
 
-    ``load`` inputs and targets (again where they change), then call it with parameters and a start (see `pack_start`).
+    ``load`` inputs and targets (again where they change), then call it with parameters and a start
+    (see `pack_start`).
     """
 
-    def __init__(self, net, n_samples, *, beta, estimator, cost, solver, nudged_solver, threads):
-        self.net, self.n_samples = net, n_samples
-        self.cost, self.solver, self.nudged_solver, self.threads = (
-            cost,
-            solver,
-            nudged_solver,
-            threads,
-        )
-        self.betas = tuple(beta * sign for sign in ESTIMATORS[estimator])
+    def __init__(
+        self, net, n_samples, *, beta, estimator, nudging, cost, solver, nudged_solver, threads
+    ):
+        self.net, self.n_samples, self.cost, self.nudging = net, n_samples, cost, nudging
+        self.solver, self.nudged_solver, self.threads = solver, nudged_solver, threads
+        betas, weights = real_points(estimator, beta)
+        # Σ w_k ∂E_k as contrasts of two states each, all but one against the same last state
+        self._contrasts = [((b, betas[-1]), w) for b, w in zip(betas[:-1], weights[:-1])]
         self.layout = layout = Layout(net, n_samples, getattr(solver, "dtype", "float64"))
-        self.u, self._clamped, self._target = (
-            layout.empty(sites) for sites in (net.n_free, net.n_inputs, net.n_outputs)
-        )
-        self._nudges = tuple(cost.nudge(b) for b in (0.0, *self.betas))
-        self._coupling_sum = np.zeros((len(layout.units), net.n_parameters))
-        self._site_sum = np.zeros((len(layout.units), net.n_free, 2))
-        self.residual, self.iterations = np.zeros(
-            (2, 3, layout.n_blocks, layout.width), layout.dtype
-        )
+        free, clamped, target = (layout.empty(n) for n in (net.n_free, net.n_inputs, net.n_outputs))
+        self._batch = Batch(free, clamped, target)
+        units = len(layout.units)
+        self._coupling_sum = np.zeros((units, net.n_parameters))
+        self._site_sum = np.zeros((units, net.n_free, 2))
+        shape = (3, layout.n_blocks, layout.width)
+        self.residual, self.iterations = np.zeros((2, *shape), layout.dtype)
+        self._outputs = np.zeros((2, *target.shape), layout.dtype)
         self._unit = {unit: number for number, unit in enumerate(layout.units)}
         self._packed = False
 
     def load(self, inputs, targets, rows):
-        """The next batch: these `rows` of (sample, input) and (sample, output) phases, which suit the cost (see `check_classes`)."""
+        """The next batch: these `rows` of (sample, input) and (sample, output) phases."""
         self._inputs, self.targets, self._rows, self._packed = inputs, targets[rows], rows, False
 
     @property
     def inputs(self):
         return self._inputs[self._rows]
 
-    def __call__(self, parameters, start):
-        """Flat gradient (see `Parameters.flatten`); `phases`, `residual` and `iterations` describe the states it came from."""
+    def __call__(self, parameters, start, confirm=True):
+        """Flat gradient (see `Parameters.flatten`); `phases` and `report` tell where it was taken.
+
+        `confirm` : read the residual of a state reached by a fixed number of sweeps.
+        """
         psi = parameters.bias_phase
-        direction = np.stack([np.cos(psi), np.sin(psi)])
-        if isinstance(self.solver, GaussSeidel):
-            self._relax_fast(parameters, direction, start)
-        else:
-            self._relax_generic(parameters, start)
-        factor = -1.0 / ((self.betas[0] - self.betas[1]) * self.n_samples)
-        return gradient_of(
-            self._coupling_sum, self._site_sum, parameters.bias_amplitude, direction, factor
-        )
+        direction = np.stack([cosine(psi), sine(psi)])
+        fast, vector = isinstance(self.solver, GaussSeidel), 0.0
+        for number, (betas, weight) in enumerate(self._contrasts):
+            phases = (0, 3) if number == 0 else (1, 3)
+            if fast:
+                self._relax_fast(parameters, direction, start, betas, phases, confirm)
+            else:
+                start = self._relax_generic(parameters, start, betas, phases)
+            sums = self._coupling_sum, self._site_sum
+            factor = -weight / self.n_samples
+            amplitude = parameters.bias_amplitude
+            vector = vector + updates.gradient_of(*sums, amplitude, direction, factor)
+        return vector
 
     def _pack(self, blocks):
         if not self._packed:
-            samples = self.layout.samples(blocks)
-            self.layout.pack(self._inputs, self._rows[samples], self._clamped, blocks)
-            self.layout.pack(self.targets, samples, self._target, blocks)
+            samples, batch = self.layout.samples(blocks), self._batch
+            self.layout.pack(self._inputs, self._rows[samples], batch.inputs, blocks)
+            if self.nudging != "tangent":
+                self.layout.pack(self.targets, samples, batch.target, blocks)
 
-    def _relax_fast(self, p, direction, start):
-        layout, net = self.layout, self.net
-        stoppings = (self.solver.stopping, self.nudged_solver.stopping, self.nudged_solver.stopping)
-        couplings = p.couplings.astype(layout.dtype)
+    def _relax_fast(self, p, direction, start, betas, phases, confirm):
+        layout, net, batch = self.layout, self.net, self._batch
+        free, nudged = self.solver.stopping(confirm), self.nudged_solver.stopping(confirm)
         bias = (p.bias_amplitude * direction).T[net.n_inputs :].astype(layout.dtype, order="C")
+        model = Model(graph_of(net), p.couplings.astype(layout.dtype), bias)
+        nudges, laws = zip(*(nudge_of(self.cost, b, self.nudging) for b in (0.0, *betas)))
+        law = next((law for law in laws if law is not None), None)
 
-        def run(blocks):
-            self._pack(blocks)
-            pack_start(layout, start, self.u, blocks)
+        def run(blocks, phases):
+            if phases[0] == 0:
+                self._pack(blocks)
+                pack_start(layout, start, batch.u, blocks)
             gradient_blocks(
                 layout.lanes,
                 blocks,
-                self.u,
-                self._clamped,
-                self._target,
+                batch,
                 layout.mask,
-                couplings,
-                bias,
-                net.graph,
-                self._nudges,
-                stoppings,
-                self.residual,
-                self.iterations,
-                self._coupling_sum[self._unit[blocks]],
-                self._site_sum[self._unit[blocks]],
+                model,
+                nudges,
+                law,
+                (free, nudged, nudged),
+                phases,
+                Report(self.residual, self.iterations),
+                self._outputs,
+                (self._coupling_sum[self._unit[blocks]], self._site_sum[self._unit[blocks]]),
             )
 
-        over_threads(run, layout.units, self.threads)
+        if self.nudging == "tangent":
+            if phases[0] == 0:
+                over_threads(lambda blocks: run(blocks, (0, 1)), layout.units, self.threads)
+            layout.pack_vectors(tangents(self.cost, self.outputs, self.targets), batch.target)
+            phases = (1, 3)
+        over_threads(lambda blocks: run(blocks, phases), layout.units, self.threads)
         self._packed = True
 
-    def _relax_generic(self, p, start):
-        """The same three phases with any solver; the contrast is the same kernel."""
-        layout, net = self.layout, self.net
+    def _relax_generic(self, p, start, betas, phases):
+        """The same phases with any solver; the contrast is the same kernel. Returns the start."""
+        layout, net, batch = self.layout, self.net, self._batch
+        everything, outputs = layout.everything, slice(net.n_sites - net.n_outputs, None)
         if callable(start):
             start = np.concatenate([self.inputs, start(0, self.n_samples)], axis=1)
-        states = []
-        for phase, beta in enumerate((0.0, *self.betas)):
-            solver = self.nudged_solver if phase else self.solver
+        states = [batch.u]
+        for phase, beta in enumerate((0.0, *betas)):
             if phase and not beta:
-                states.append(states[0].copy())
+                states.append(batch.u.copy())
+                self._outputs[phase - 1] = batch.u[:, -net.n_outputs :]
                 continue
-            keywords = {
-                "targets": self.targets,
-                "beta": beta,
-                "cost": self.cost,
-                "threads": self.threads,
-            }
-            eq = relax(net, p, self.inputs, initial=start, method=solver, **keywords, warn=False)
-            states.append(layout.empty(net.n_free))
-            everything = (0, layout.n_blocks)
-            layout.pack(
-                eq.phases[:, net.n_inputs :], layout.samples(everything), states[-1], everything
-            )
-            self.residual[phase], self.iterations[phase] = (
-                layout.spread(eq.residual),
-                layout.spread(eq.iterations),
-            )
-            start = start if phase else eq.phases
-        self.u = states[0]
-        self._pack((0, layout.n_blocks))
-        sums = (self._coupling_sum[0], self._site_sum[0])
+            if phase < phases[0]:
+                continue
+            solver = self.nudged_solver if phase else self.solver
+            keywords = {"targets": self.targets, "beta": beta, "cost": self.cost}
+            keywords |= {"nudging": self.nudging, "threads": self.threads, "warn": False}
+            eq = relax(net, p, self.inputs, initial=start, method=solver, **keywords)
+            state = layout.empty(net.n_free) if phase else batch.u
+            free = eq.phases[:, net.n_inputs :]
+            layout.pack(free, layout.samples(everything), state, everything)
+            self.residual[phase] = layout.spread(eq.residual)
+            self.iterations[phase] = layout.spread(eq.iterations)
+            if phase:
+                states.append(state)
+                self._outputs[phase - 1] = state[:, -net.n_outputs :]
+            else:
+                start = eq.phases
+        self._pack(everything)
+        sums = self._coupling_sum[0], self._site_sum[0]
+        graph, n = graph_of(net), layout.n_blocks
         contrast_blocks(
-            layout.lanes,
-            layout.n_blocks,
-            states[1],
-            states[2],
-            self._clamped,
-            layout.mask,
-            net.graph,
-            *sums,
+            layout.lanes, n, states[1], states[2], batch.inputs, layout.mask, graph, *sums
         )
+        return start
 
-    def report(self):
-        """(sample, output, component) of the free equilibrium, and (sample, phase) residuals and iterations; copies."""
-        outputs = np.moveaxis(self.u[:, -self.net.n_outputs :].copy(), -1, 1).reshape(
-            -1, self.net.n_outputs, 2
-        )
-        return outputs[: self.n_samples], *(
-            self.layout.per_sample(values).T.copy() for values in (self.residual, self.iterations)
-        )
+    @property
+    def outputs(self):
+        """(sample, output) phases of the free equilibrium."""
+        return self.layout.unpack(self._batch.u[:, -self.net.n_outputs :])
 
     @property
     def phases(self):
-        """(sample, site) free equilibrium."""
-        return np.concatenate([self.inputs, self.layout.unpack(self.u)], axis=1)
+        """(sample, site) phases of the free equilibrium."""
+        return np.concatenate([self.inputs, self.layout.unpack(self._batch.u)], axis=1)
+
+    def lazy_phases(self):
+        """The same when called, of a copy of the present state."""
+        u, inputs, layout = self._batch.u.copy(), self.inputs, self.layout
+        return lambda: np.concatenate([inputs, layout.unpack(u)], axis=1)
+
+    def report(self):
+        """(sample, output) phases at the free equilibrium, (phase, sample) residuals and sweeps."""
+        found = (self.layout.per_sample(a).astype(float) for a in (self.residual, self.iterations))
+        residual, sweeps = found
+        # an overflow has left no phases, and so no torque
+        residual[:, ~self._settled] = np.inf
+        return self.outputs, residual, sweeps
 
     @property
-    def converged(self):
-        """(phase, sample)"""
-        tol = np.array([self.solver.tol, self.nudged_solver.tol, self.nudged_solver.tol])
-        settled = np.isfinite(self.layout.unpack(self.u)).all(
-            axis=1
-        )  # an overflow has left no phases, and so no torque
-        return (self.layout.per_sample(self.residual) <= tol[:, None]) & settled
+    def _settled(self):
+        return np.isfinite(self.layout.per_sample(self._batch.u.sum(axis=(1, 2))))
+
+    @property
+    def at_pole(self):
+        """(sample,) whether an output sits at a pole of the cost where ∂C/∂φ is taken."""
+        if self.nudging == "tangent":
+            return at_pole(self.cost, self.outputs, self.targets)
+        used = [k for k, beta in enumerate(self._contrasts[-1][0]) if beta]
+        nudged = (self.layout.unpack(self._outputs[k]) for k in used)
+        return np.any([at_pole(self.cost, state, self.targets) for state in nudged], axis=0)
+
+    def converged(self, residual):
+        """(phase, sample) whether each phase is at the residual asked for, if any was."""
+        tol = [s.tol for s in (self.solver, self.nudged_solver, self.nudged_solver)]
+        return np.stack([np.isfinite(r) if t is None else r <= t for r, t in zip(residual, tol)])
 
 
 def prepare(net, inputs, targets, initial_states):
     """Checked inputs and targets, each sample repeated for each of its initial states."""
     inputs = check_inputs(net, inputs)
-    targets = check_targets(net, targets, len(inputs))
+    targets = check_outputs(net, targets, len(inputs))
     m = check_integer("initial_states", initial_states, 1)
     return np.repeat(inputs, m, axis=0), np.repeat(targets, m, axis=0)
 
 
+def enough_for(beta: float) -> GaussSeidel:
+    """The default solver of `ep_gradient`: what its relaxation leaves is less than O(β²).
+
+    A residual r makes an error of the order of r/β in the gradient. With r = β³/10, at most 1e-4, it
+    stays below the error of the centred estimator itself, and at β = 0.1 float32 is enough.
+
+    >>> enough_for(0.1), enough_for(0.01)
+    (GaussSeidel(tol=0.0001, dtype='float32'), GaussSeidel(tol=1e-07))
+    """
+    tol = min(1e-4, max(1e-12, float(f"{abs(beta) ** 3 / 10:.3g}")))
+    return GaussSeidel(tol=tol, dtype="float32" if tol >= 2e-5 else "float64")
+
+
 def ep_gradient(
-    net,
-    parameters,
-    inputs,
-    targets,
-    beta=0.1,
-    estimator="centered",
-    seed=0,
+    net: Network,
+    parameters: Parameters,
+    inputs: ArrayLike,
+    targets: ArrayLike,
+    beta: float = 0.1,
+    estimator: str | Estimator = "centered",
+    seed: int = 0,
     *,
-    initial_states=1,
-    initial=None,
-    cost="log_cosine",
-    method="fast",
-    nudged_method=None,
-    threads=1,
-    **options,
-):
-    """Gradient of the mean cost by equilibrium propagation, (∂E/∂θ|_β₁ − ∂E/∂θ|_β₂)/(β₁ − β₂).
+    points: int | None = None,
+    nudging: str | None = None,
+    initial_states: int = 1,
+    initial: ArrayLike | str | None = None,
+    cost: str | Cost = "log_cosine",
+    method: str | Solver | None = None,
+    nudged_method: str | Solver | None = None,
+    threads: int = 1,
+    tol: float | None = None,
+    sweeps: int | None = None,
+    over_relaxation: float | None = None,
+    max_sweeps: int | None = None,
+    dtype: str | None = None,
+    rtol: float | None = None,
+    atol: float | None = None,
+    max_time: float | None = None,
+    max_steps: int | None = None,
+) -> Gradient:
+    """Gradient of the mean cost by equilibrium propagation, Σ_k w_k ∂E/∂θ|_β_k.
 
     Parameters
     ----------
     inputs, targets : (sample, input) and (sample, output) phases in radians
     beta : nudging strength, not zero
-    estimator : "centered" (β, −β; error O(β²)) or "one_sided" (β, 0; error O(β))
-    seed, initial_states : each sample is relaxed from this many random initial states, and the gradient averaged over them
-    initial : (sample × initial state, site) phases or "aligned", optional: start here instead, see `relax`
-    cost : "log_cosine", "cosine", "cross_entropy", a `LogCosine` or a `CrossEntropy`
-    method, nudged_method : solver of the free and of the nudged phases (default: the same), with `options`, as in `relax`
+    estimator : "centered" (β, −β; error O(β²)), "one_sided" (β, 0; error O(β)), "holomorphic"
+        (`points` complex strengths of magnitude β, default 8; error O(β^points)), or an `Estimator`
+    nudging : "cost" relaxes E + βC; "tangent" keeps −β ∂C/∂φ_o of the free equilibrium as a constant
+        field on each output, which has no pole. Default "cost", or "tangent" for a cost of your own
+        without `slope`.
+    seed, initial_states : each sample is relaxed from this many random initial states, and the
+        gradient averaged over them
+    initial : (sample × initial state, site) phases or "aligned", optional: start here instead, see
+        `relax`
+    cost : "log_cosine", "cosine", "cross_entropy", or a `Cost`
+    method, nudged_method : solver of the free and of the nudged phases (default: the same), with the
+        options that follow, as in `relax`. By default `fast` to a residual of β³/10, at most 1e-4:
+        below what the estimator itself leaves, and at β = 0.1 in float32, as fast as it gets.
     threads : the result is bit-identical for every number
 
     Returns
     -------
-    Gradient. With a negative β the logarithmic cost has a pole at φ_o = t_o + π; an output near it may be drawn into the pole, where
-    the difference of the two states is still finite.
+    Gradient
+
+    Warns
+    -----
+    GradientWarning
+        Counts the samples of which an output sits at a pole of the cost (`Gradient.at_pole`). With
+        negative β the logarithmic cost draws outputs near t + π there. The estimate is finite but
+        not the gradient: use ``nudging="tangent"``, ``cost=LogCosine(0.95)`` or a smaller β.
+    NotConvergedWarning
+        Counts the samples that are not at the residual asked for.
+
+    >>> import xyep
+    >>> net = xyep.layered([2, 3, 1])
+    >>> p, task = net.init_parameters(seed=1), xyep.load_task("xor")
+    >>> g = ep_gradient(net, p, task.inputs, task.targets, beta=0.01, nudging="tangent")
+    >>> exact = implicit_gradient(net, p, task.inputs, task.targets)
+    >>> bool(np.allclose(g.couplings, exact.couplings, atol=1e-3))
+    True
     """
+    check_instance("net", net, Network)
     p = net.check_parameters(parameters)
     inputs, targets = prepare(net, inputs, targets, initial_states)
-    cost = as_cost(cost)
-    check_classes(cost, targets)
+    cost, beta, estimator = as_cost(cost), check_beta(beta), as_estimator(estimator, points)
+    nudging, threads = as_nudging(cost, nudging), check_integer("threads", threads, 1)
+    check_targets(cost, targets)
+    options = {"tol": tol, "sweeps": sweeps, "over_relaxation": over_relaxation}
+    options |= {"max_sweeps": max_sweeps, "dtype": dtype, "rtol": rtol, "atol": atol}
+    options |= {"max_time": max_time, "max_steps": max_steps}
+    if method is None or (method == "fast" and tol is None and dtype is None and sweeps is None):
+        method = enough_for(beta)
+        if dtype is not None and tol is None and sweeps is None and dtype != method.dtype:
+            options["tol"] = max(method.tol, 1e-5) if dtype == "float32" else method.tol
     solver = as_solver(method, **options)
-    nudged = solver if nudged_method is None else as_solver(nudged_method)
-    if type(nudged) is not type(solver) or getattr(nudged, "dtype", None) != getattr(
-        solver, "dtype", None
-    ):
-        raise ValueError(
-            f"nudged_method: found {nudged!r}; it must be of the kind and dtype of method={solver!r}"
-        )
-    batch = EPGradient(
-        net,
-        len(inputs),
-        beta=check_number("beta", beta, exclude=(0.0,)),
-        estimator=check_choice("estimator", estimator, tuple(ESTIMATORS)),
-        cost=cost,
-        solver=solver,
-        nudged_solver=nudged,
-        threads=check_integer("threads", threads, 1),
-    )
     start = as_start(net, initial, len(inputs), seed)
-    batch.load(inputs, targets, np.arange(len(inputs)))
-    gradient = _gradient(net, batch, batch(p, start))
-    if gradient.n_unconverged:
-        warnings.warn(
-            f"{gradient.n_unconverged} of {len(inputs)} samples have not converged in all phases; see Gradient.converged",
-            NotConvergedWarning,
-            stacklevel=2,
+    if isinstance(estimator, Holomorphic):
+        from .holomorphic import holomorphic_gradient
+
+        gradient = holomorphic_gradient(
+            net, p, inputs, targets, start, beta, estimator, cost, nudging, threads
         )
+    else:
+        nudged = solver if nudged_method is None else as_solver(nudged_method)
+        if type(nudged) is not type(solver) or getattr(nudged, "dtype", 0) != getattr(
+            solver, "dtype", 0
+        ):
+            raise ValueError(
+                f"nudged_method: found {nudged!r}; one of the kind and dtype of method={solver!r} is "
+                "needed"
+            )
+        batch = EPGradient(
+            net,
+            len(inputs),
+            beta=beta,
+            estimator=estimator,
+            nudging=nudging,
+            cost=cost,
+            solver=solver,
+            nudged_solver=nudged,
+            threads=threads,
+        )
+        batch.load(inputs, targets, np.arange(len(inputs)))
+        gradient = _gradient(net, batch, batch(p, start))
+    _warn(gradient, len(inputs), stacklevel=3)
     return gradient
 
 
 def _gradient(net, batch, vector):
-    phases = batch.phases
-    outputs = phases[:, net.n_sites - net.n_outputs :]
+    outputs, residual, sweeps = batch.report()
     return Gradient(
         *net.unflatten(vector),
         cost=batch.cost(outputs, batch.targets),
         mismatch=mismatch(outputs, batch.targets),
-        phases=phases,
-        residual=batch.layout.per_sample(batch.residual).astype(float),
-        iterations=batch.layout.per_sample(batch.iterations).astype(int),
-        converged=batch.converged,
+        residual=residual,
+        iterations=sweeps.astype(int),
+        converged=batch.converged(residual),
+        at_pole=batch.at_pole,
+        beyond_radius=np.zeros(len(outputs), bool),
+        _phases=batch.lazy_phases(),
     )
 
 
+def _warn(gradient, n, stacklevel):
+    if gradient.at_pole.any():
+        warnings.warn(
+            f"{np.count_nonzero(gradient.at_pole)} of {n} samples have an output at a pole of the "
+            "cost, where the estimate is not the gradient; nudging='tangent', "
+            "cost=LogCosine(0.95) or a smaller beta avoid it (see Gradient.at_pole)",
+            GradientWarning,
+            stacklevel=stacklevel,
+        )
+    if gradient.n_unconverged:
+        warnings.warn(
+            f"{gradient.n_unconverged} of {n} samples have not converged in all phases; see "
+            "Gradient.converged",
+            NotConvergedWarning,
+            stacklevel=stacklevel,
+        )
+
+
 class ZeroModeError(ValueError):
-    """A group of sites can be rotated without changing the energy, and the cost changes with it: no finite response exists."""
+    """Some sites can be rotated without changing the energy, and the cost changes with it."""
 
 
 class LinearResponse:
     """H⁻¹ over the free sites at one equilibrium.
 
-    Without bias or clamped neighbour anywhere, a connected component of the network can be rotated freely (a zero mode). Such modes
-    are found from the couplings, not from small eigenvalues; they are held fixed, and a source that acts along one is an error.
+    Without bias or clamped neighbour anywhere, a connected component of the network can be rotated
+    freely (a zero mode). Such modes are found from the couplings, not from small eigenvalues; they
+    are held fixed, and a source that acts along one is an error.
     """
 
     def __init__(self, net, parameters, phases):
-        self.net, n = net, net.n_inputs
-        self.hessian = hessian(net, parameters, phases)
-        free = self.hessian[n:, n:].tocsc()
+        n, last = net.n_inputs, net.n_outputs
+        self.net, self.hessian = net, hessian(net, parameters, phases)
+        free = csr_array(self.hessian[n:, n:])
         self.modes = zero_modes(net, parameters)
         if len(self.modes):
-            # adding the projector onto the uniform rotation shifts its eigenvalue from 0 to 1 and leaves the others
-            rotation = csc_array(self.modes)
-            free = (free + rotation.T @ rotation).tocsc()
-        self._solve = splu(free).solve
+            # a spring at one site of each mode holds it, and is not felt by a source without torque
+            held = self.modes.argmax(axis=1)
+            spring = np.full(len(held), np.abs(free.data).max(initial=1.0))
+            free = csr_array(free + coo_array((spring, (held, held)), shape=free.shape))
+        self.factorisation = Factorisation(free, narrow_order(free, last))
 
     def solve(self, source):
         """H⁻¹ source for a (free site,) or (free site, k) source."""
         source = np.asarray(source, float)
-        if len(self.modes):
-            along = np.abs(self.modes @ source).max()
-            if along > 1e-9 * max(1.0, np.abs(source).max()):
-                raise ZeroModeError(
-                    f"parameters: the network has {len(self.modes)} zero mode(s), as some sites feel neither bias nor input, and the cost "
-                    f"acts along it (overlap {along:.1e}); give these sites a bias or an input"
-                )
-        return self._solve(source)
+        if not len(self.modes):
+            return self.factorisation.solve(source)
+        along = np.abs(self.modes @ source).max()
+        if along > 1e-9 * max(1.0, np.abs(source).max()):
+            raise ZeroModeError(
+                f"parameters: the network has {len(self.modes)} zero mode(s), as some sites feel "
+                f"neither bias nor input, and the cost acts along it (overlap {along:.1e}); give "
+                "these sites a bias or an input"
+            )
+        found = self.factorisation.solve(source)
+        return found - self.modes.T @ (self.modes @ found)
 
 
 def zero_modes(net, parameters):
-    """(mode, free site) unit vectors of the free global rotations: components without input and without bias."""
+    """(mode, free site) unit vectors of the free rotations: components without input and bias."""
     p = net.check_parameters(parameters)
     live = net.edges[p.couplings[net.parameter] != 0]
     graph = coo_array((np.ones(len(live)), live.T), shape=(net.n_sites,) * 2)
     count, label = connected_components(graph, directed=False)
     held = np.unique(label[(np.arange(net.n_sites) < net.n_inputs) | (p.bias_amplitude != 0)])
-    modes = np.array([label == c for c in range(count) if c not in held], float).reshape(
-        -1, net.n_sites
-    )[:, net.n_inputs :]
+    modes = np.array([label == c for c in range(count) if c not in held], float)
+    modes = modes.reshape(-1, net.n_sites)[:, net.n_inputs :]
     return modes / np.sqrt(modes.sum(axis=1, keepdims=True))
 
 
 def implicit_gradient(
-    net,
-    parameters,
-    inputs,
-    targets,
-    seed=0,
+    net: Network,
+    parameters: Parameters,
+    inputs: ArrayLike,
+    targets: ArrayLike,
+    seed: int = 0,
     *,
-    initial_states=1,
-    initial=None,
-    cost="log_cosine",
-    method="fast",
-    **options,
-):
-    """Exact gradient of the mean cost at the free equilibrium, dC/dθ = −(∂C/∂φ)ᵀ H⁻¹ ∂²E/∂φ∂θ.
+    initial_states: int = 1,
+    initial: ArrayLike | str | None = None,
+    cost: str | Cost = "log_cosine",
+    method: str | Solver = "fast",
+    threads: int = 1,
+    tol: float | None = None,
+) -> Gradient:
+    """Exact gradient of the mean cost at the free equilibrium.
 
-    The arguments are those of `ep_gradient`; the free equilibrium is found with tol=1e-12 unless `options` say otherwise. One sparse
-    factorisation a sample: a reference, not a training method.
+    dC/dθ = −(∂C/∂φ)ᵀ H⁻¹ ∂²E/∂φ∂θ, with H the Hessian of E over the free sites. The arguments are
+    those of `ep_gradient`; the free equilibrium is found to a residual of 1e-12 unless `tol` says
+    otherwise. One sparse factorisation a sample: a reference, not a training method.
 
     Raises
     ------
     ZeroModeError
         If the energy does not fix the direction in which the cost acts (no bias and no input).
+
+    >>> import xyep
+    >>> net = xyep.layered([2, 3, 1])
+    >>> g = implicit_gradient(net, net.init_parameters(seed=1), [[0.5, 1.0]], [[1.5]])
+    >>> g.couplings.shape
+    (9,)
     """
+    check_instance("net", net, Network)
     p, cost = net.check_parameters(parameters), as_cost(cost)
     inputs, targets = prepare(net, inputs, targets, initial_states)
-    check_classes(cost, targets)
-    if isinstance(method, str) and "tol" not in options:
-        options["tol"] = 1e-12
-    eq = relax(net, p, inputs, seed=seed, initial=initial, method=method, **options)
+    check_targets(cost, targets)
+    if isinstance(method, str) and tol is None:
+        tol = 1e-12
+    eq = relax(net, p, inputs, seed=seed, initial=initial, method=method, tol=tol, threads=threads)
     parts = net.unflatten(np.zeros(net.n_parameters + 2 * net.n_sites))
     i, j = net.edges.T
     for phases, target in zip(eq.phases, targets):
         response = nudge_solution(net, p, phases, target, cost)  # −H⁻¹ ∂C/∂φ, zero at inputs
-        torque = np.sin(phases[i] - phases[j]) * (response[i] - response[j])  # ∂²E/∂φ∂J · response
+        # ∂²E/∂φ∂J · response
+        torque = sine(phases[i] - phases[j]) * (response[i] - response[j])
         parts.couplings[:] += np.bincount(net.parameter, torque, net.n_parameters)
         away = phases - p.bias_phase
-        parts.bias_amplitude[:] += np.sin(away) * response
-        parts.bias_phase[:] -= p.bias_amplitude * np.cos(away) * response
+        parts.bias_amplitude[:] += sine(away) * response
+        parts.bias_phase[:] -= p.bias_amplitude * cosine(away) * response
     vector = np.concatenate(parts) / len(inputs)
     outputs = eq.phases[:, net.n_sites - net.n_outputs :]
     return Gradient(
         *net.unflatten(vector),
         cost=cost(outputs, targets),
         mismatch=mismatch(outputs, targets),
-        phases=eq.phases,
         residual=eq.residual[None],
         iterations=eq.iterations[None],
         converged=eq.converged[None],
+        at_pole=at_pole(cost, outputs, targets),
+        beyond_radius=np.zeros(len(outputs), bool),
+        _phases=eq.phases,
     )
 
 
 def nudge_solution(net, parameters, phases, target, cost):
-    """−H⁻¹ ∂C/∂φ of one sample over all sites: the nudge response in the limit β → 0, zero at the clamped sites."""
+    """−H⁻¹ ∂C/∂φ of one sample over all sites, zero at the clamped ones: the limit β → 0."""
     source, response = np.zeros(net.n_free), np.zeros(net.n_sites)
-    source[net.n_free - net.n_outputs :] = cost.gradient(
-        phases[net.n_sites - net.n_outputs :], target
-    )
+    outputs = phases[net.n_sites - net.n_outputs :]
+    source[net.n_free - net.n_outputs :] = gradient_of(cost, outputs, target)
     response[net.n_inputs :] = -LinearResponse(net, parameters, phases).solve(source)
     return response

@@ -1,15 +1,42 @@
 """Relaxation to free and nudged equilibria."""
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from .blocks import Layout, over_threads
-from .checks import check_array, check_choice, check_integer, check_number, check_options
-from .cost import as_cost, check_classes
-from .kernels.fast import Stopping, relax_blocks
-from .kernels.flow import flow_samples
+from . import random
+from .blocks import Layout, graph_of, over_threads
+from .checks import (
+    check_array,
+    check_choice,
+    check_flag,
+    check_instance,
+    check_integer,
+    check_number,
+    check_options,
+    check_phases,
+)
+from .cost import (
+    Cost,
+    CrossEntropy,
+    LogCosine,
+    as_cost,
+    as_nudging,
+    check_targets,
+    gradient_of,
+    nudge_of,
+)
+from .kernels import reference
+from .kernels.elementary import cosine, sine
+from .kernels.fast import Batch, Model, Report, Stopping, relax_blocks
+from .kernels.flow import Limits, flow_samples
+from .network import Network, Parameters
+
+#: Largest nudging strength that means anything: beyond, the couplings no longer count.
+MOST_BETA = 1e3
 
 
 class NotConvergedWarning(UserWarning):
@@ -20,37 +47,88 @@ class NotConvergedWarning(UserWarning):
 class GaussSeidel:
     """Over-relaxed Gauss–Seidel minimisation on unit vectors (`xyep.kernels.fast`).
 
-    tol : largest torque max_i |∂E/∂φ_i| of a converged sample; default 1e-9 in float64 and 1e-5 in float32.
-    over_relaxation : μ in [0, 1]; 0 minimises over one phase at a time; towards 1 small deviations hardly decay.
-    max_sweeps : sweeps over all free sites after which a sample is given up.
-    dtype : "float64" or "float32".
+    tol : largest torque max_i |∂E/∂φ_i| of a converged sample; default 1e-9 in float64, 1e-5 in
+        float32
+    sweeps : a fixed number of sweeps over all free sites instead, whatever the residual
+    over_relaxation : μ in [0, 1]; 0 minimises over one phase at a time; towards 1 small deviations
+        hardly decay
+    max_sweeps : after which a sample is given up
+    dtype : "float64" or "float32"
+
+    >>> GaussSeidel(dtype="float32").tol
+    1e-05
+    >>> GaussSeidel(sweeps=15)
+    GaussSeidel(sweeps=15)
     """
 
     tol: float | None = None
+    sweeps: int | None = None
     over_relaxation: float = 0.6
     max_sweeps: int = 20_000
     dtype: str = "float64"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_choice("dtype", self.dtype, ("float64", "float32"))
-        if self.tol is None:
-            object.__setattr__(self, "tol", 1e-9 if self.dtype == "float64" else 1e-5)
-        check_number("tol", self.tol, 0.0)
         check_number("over_relaxation", self.over_relaxation, 0.0, 1.0)
         check_integer("max_sweeps", self.max_sweeps, 0, 2**24)  # which float32 still counts to
+        if self.sweeps is not None:
+            check_integer("sweeps", self.sweeps, 0, 2**24)
+            if self.tol is not None:
+                raise ValueError(
+                    f"tol: found {self.tol} beside sweeps={self.sweeps}; either a residual to reach"
+                    " or a fixed number of sweeps is needed"
+                )
+        elif self.tol is None:
+            object.__setattr__(self, "tol", 1e-9 if self.dtype == "float64" else 1e-5)
+        if self.tol is not None:
+            check_number("tol", self.tol, 0.0)
 
-    @property
-    def stopping(self):
-        return Stopping(self.over_relaxation, self.tol, self.max_sweeps)
+    def __repr__(self) -> str:
+        return _short(self)
+
+    def stopping(self, confirm: bool = True) -> Stopping:
+        """What the kernel needs; `confirm`: read the residual after a fixed number of sweeps."""
+        fixed = self.sweeps is not None
+        limit = self.sweeps if self.sweeps is not None else self.max_sweeps
+        tol = -1.0 if self.tol is None else float(self.tol)
+        return Stopping(float(self.over_relaxation), tol, limit, confirm and fixed)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The sweep of `GaussSeidel` in plain NumPy (`xyep.kernels.reference`), for tests and reading.
+
+    tol, sweeps, over_relaxation, max_sweeps : as there
+    """
+
+    tol: float | None = None
+    sweeps: int | None = None
+    over_relaxation: float = 0.6
+    max_sweeps: int = 20_000
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tol", GaussSeidel(*vars(self).values()).tol)
+
+    def __repr__(self) -> str:
+        return _short(self)
+
+    def stopping(self) -> Stopping:
+        """As of `GaussSeidel`."""
+        return GaussSeidel(*vars(self).values()).stopping()
 
 
 @dataclass(frozen=True)
 class GradientFlow:
-    """Adaptive Runge–Kutta integration of dφ/dt = −∂E/∂φ (`xyep.kernels.flow`); time is in units of 1/coupling.
+    """Adaptive Runge–Kutta integration of dφ/dt = −∂E/∂φ (`xyep.kernels.flow`).
 
-    tol : largest |dφ/dt| at which a sample has converged.
-    rtol, atol : error allowed in a step, relative and in radians.
-    max_time, max_steps : after which a sample is given up.
+    Time is in units of 1/coupling.
+
+    tol : largest |dφ/dt| at which a sample has converged
+    rtol, atol : error allowed in a step, relative and in radians
+    max_time, max_steps : after which a sample is given up
+
+    >>> GradientFlow(max_time=300.0)
+    GradientFlow(max_time=300.0)
     """
 
     tol: float = 1e-8
@@ -59,25 +137,52 @@ class GradientFlow:
     max_time: float = 1e5
     max_steps: int = 1_000_000
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("rtol", "atol"):
             check_number(name, getattr(self, name), 1e-15)
         check_number("tol", self.tol, 0.0)
         check_number("max_time", self.max_time, 0.0)
-        check_integer("max_steps", self.max_steps, 0)
+        check_integer("max_steps", self.max_steps, 0, 2**62)
+
+    def __repr__(self) -> str:
+        return _short(self)
 
 
-SOLVERS = {"fast": GaussSeidel, "gradient_flow": GradientFlow}
+Solver = GaussSeidel | GradientFlow | Reference
+SOLVERS: dict[str, type[Solver]] = {
+    "fast": GaussSeidel,
+    "gradient_flow": GradientFlow,
+    "reference": Reference,
+}
 
 
-def as_solver(method="fast", **options):
-    """A solver from its name and options, or a solver with some options replaced."""
-    if isinstance(method, (GaussSeidel, GradientFlow)):
-        return (
-            replace(method, **check_options("method", type(method), options)) if options else method
-        )
+def _short(solver: Any) -> str:
+    """Only what differs from the defaults."""
+    blank = type(solver)() if not getattr(solver, "sweeps", None) else type(solver)(sweeps=1)
+    named = [f"{k}={v!r}" for k, v in vars(solver).items() if v != getattr(blank, k)]
+    if getattr(solver, "sweeps", None) == 1:
+        named.insert(0, "sweeps=1")
+    return f"{type(solver).__name__}({', '.join(named)})"
+
+
+def as_solver(method: str | Solver = "fast", **options: Any) -> Solver:
+    """A solver from its name and options (None: its default), or one with some options replaced.
+
+    >>> as_solver("fast", tol=1e-6)
+    GaussSeidel(tol=1e-06)
+    """
+    options = {name: value for name, value in options.items() if value is not None}
+    if isinstance(method, (GaussSeidel, GradientFlow, Reference)):
+        if not options:
+            return method
+        check_options("method", type(method), options)
+        if "sweeps" in options and "tol" not in options:
+            options["tol"] = None  # one replaces the other
+        if "tol" in options and "sweeps" not in options and hasattr(method, "sweeps"):
+            options["sweeps"] = None
+        return replace(method, **options)
     if not isinstance(method, str) or method not in SOLVERS:
-        raise ValueError(
+        raise (ValueError if isinstance(method, str) else TypeError)(
             f"method: found {method!r}; a solver or one of {', '.join(map(repr, SOLVERS))} is needed"
         )
     return SOLVERS[method](**check_options(f"method {method!r}", SOLVERS[method], options))
@@ -87,47 +192,34 @@ def as_solver(method="fast", **options):
 class Equilibrium:
     """State that a relaxation ended in.
 
-    phases : (sample, site) in (−π, π]; the first columns are the clamped inputs
-    residual : (sample,) max_i |∂(E + βC)/∂φ_i| of that state
-    converged : (sample,) whether residual ≤ tol
+    phases : (sample, site) in (−π, π], radians; the first columns are the clamped inputs
+    residual : (sample,) max_i |∂(E + βC)/∂φ_i| of that state, in units of the couplings
+    converged : (sample,) whether residual ≤ tol; after a fixed number of sweeps, which asks for no
+        residual, whether the state is finite
     iterations : (sample,) sweeps (`fast`) or evaluations of the force (`gradient_flow`)
     trajectory : (sample, time, site) unwrapped phases at the times asked for, or None
     beta : nudging strength, 0 in the free phase
     """
 
-    phases: np.ndarray
-    residual: np.ndarray
-    converged: np.ndarray
-    iterations: np.ndarray
-    trajectory: np.ndarray | None = None
+    phases: NDArray[np.float64] = field(repr=False)
+    residual: NDArray[np.float64] = field(repr=False)
+    converged: NDArray[np.bool_] = field(repr=False)
+    iterations: NDArray[np.intp] = field(repr=False)
+    trajectory: NDArray[np.float64] | None = field(default=None, repr=False)
     beta: float = 0.0
 
     @property
-    def n_unconverged(self):
+    def n_unconverged(self) -> int:
+        """Number of samples that have not converged."""
         return int(np.count_nonzero(~self.converged))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
-            f"<Equilibrium of {len(self.phases)} samples at beta={self.beta:g}: {self.n_unconverged} not converged, "
-            f"largest residual {self.residual.max(initial=0.0):.1e}, {np.median(self.iterations):.0f} iterations (median)>"
+            f"<Equilibrium of {len(self.phases)} samples at beta={self.beta:g}: "
+            f"{self.n_unconverged} not converged, largest residual "
+            f"{self.residual.max(initial=0.0):.1e}, "
+            f"{np.median(self.iterations):.0f} iterations (median)>"
         )
-
-
-def random_phases(shape, seed, *counter, rows=None):
-    """Phases uniform on (−π, π); a function of `seed` and up to two counters alone, so that no generator state needs saving.
-
-    `rows` = (start, stop) returns only these rows of the (sample, site) array.
-    """
-    major, minor = (*counter, 0, 0)[:2]
-    start, stop = (0, shape[0]) if rows is None else rows
-    n = shape[1]
-    bits = np.random.Philox(key=seed, counter=[0, 0, minor, major])
-    bits.advance(start * n // 4)  # four numbers a step
-    extra = start * n % 4
-    numbers = np.random.Generator(bits).random(extra + (stop - start) * n)[extra:]
-    numbers *= 2 * np.pi
-    numbers -= np.pi
-    return numbers.reshape(stop - start, n)
 
 
 #: Length of the unit vectors' stand-ins in an aligned start: too short to be felt by a neighbour.
@@ -135,7 +227,10 @@ ALIGNED = 1e-8
 
 
 def pack_start(layout, start, u, blocks):
-    """Initial unit vectors of a range of blocks: `start` is "aligned", or a function (first, last) → (sample, free site) phases."""
+    """Initial unit vectors of a range of blocks.
+
+    `start` is "aligned", or a function (first, last) → (sample, free site) phases.
+    """
     if isinstance(start, str):
         u[blocks[0] : blocks[1], :, 0], u[blocks[0] : blocks[1], :, 1] = ALIGNED, 0.0
         return
@@ -145,98 +240,186 @@ def pack_start(layout, start, u, blocks):
 
 
 def check_inputs(net, inputs, name="inputs"):
-    inputs = check_array(name, inputs, ("sample", net.n_inputs))
+    inputs = check_phases(name, inputs, ("sample", net.n_inputs))
     if not len(inputs):
         raise ValueError(f"{name}: found no samples; at least one is needed")
     return inputs
 
 
-def check_targets(net, targets, n_samples, name="targets"):
-    return check_array(name, targets, (n_samples, net.n_outputs))
+def check_outputs(net, targets, n_samples, name="targets"):
+    """(sample, output) phases."""
+    return check_phases(name, targets, (n_samples, net.n_outputs))
+
+
+def check_beta(beta: float, *, zero: bool = False) -> float:
+    """A nudging strength that means something in float64."""
+    beta = check_number("beta", beta)
+    if not (zero and beta == 0) and not 1e-8 <= abs(beta) <= MOST_BETA:
+        raise ValueError(
+            f"beta: found {beta:g}; a magnitude from 1e-8 (less is lost in rounding) to "
+            f"{MOST_BETA:g} (more drowns the couplings) is needed"
+        )
+    return beta
 
 
 def bias_field(net, parameters):
     """(free site, 2) field h (cos ψ, sin ψ)."""
     h, psi = parameters.bias_amplitude[net.n_inputs :], parameters.bias_phase[net.n_inputs :]
-    field = np.empty((net.n_free, 2))
-    field[:, 0], field[:, 1] = h * np.cos(psi), h * np.sin(psi)
-    return field
+    return np.stack([h * cosine(psi), h * sine(psi)], axis=-1)
+
+
+def tangents(cost, outputs, targets):
+    """(sample, output, 2): −∂C/∂φ_o (−sin φ_o, cos φ_o), the field of tangent nudging over β."""
+    pull = -gradient_of(cost, outputs, targets)
+    return np.stack([-pull * sine(outputs), pull * cosine(outputs)], axis=-1)
 
 
 def relax(
-    net,
-    parameters,
-    inputs,
+    net: Network,
+    parameters: Parameters,
+    inputs: ArrayLike,
     *,
-    targets=None,
-    beta=0.0,
-    cost="log_cosine",
-    seed=0,
-    initial=None,
-    method="fast",
-    times=(),
-    threads=1,
-    warn=True,
-    **options,
-):
+    targets: ArrayLike | None = None,
+    beta: float = 0.0,
+    cost: str | Cost = "log_cosine",
+    nudging: str | None = None,
+    seed: int = 0,
+    initial: ArrayLike | str | None = None,
+    method: str | Solver = "fast",
+    times: ArrayLike = (),
+    threads: int = 1,
+    warn: bool = True,
+    tol: float | None = None,
+    sweeps: int | None = None,
+    over_relaxation: float | None = None,
+    max_sweeps: int | None = None,
+    dtype: str | None = None,
+    rtol: float | None = None,
+    atol: float | None = None,
+    max_time: float | None = None,
+    max_steps: int | None = None,
+) -> Equilibrium:
     """Relax every sample to a minimum of E + βC.
 
     Parameters
     ----------
-    inputs : (sample, input) phases of the clamped sites in radians; for a network without inputs an array of shape (sample, 0)
+    inputs : (sample, input) phases of the clamped sites in radians; for a network without inputs an
+        array of shape (sample, 0)
     targets, beta, cost : of the nudged phase; with ``beta=0`` (default) the equilibrium is free
-    seed : int
-        Of the random initial state, uniform on (−π, π). Not used with `initial`.
+    nudging : "cost" nudges by E + βC itself; "tangent" by the constant field −β ∂C/∂φ_o e_o with
+        e_o = (−sin φ_o, cos φ_o), both taken at `initial`, the free equilibrium. Default "cost", or
+        "tangent" for a cost that gives no `slope`.
+    seed : of the random initial state, uniform on (−π, π); not used with `initial`
     initial : (sample, site) phases, or "aligned"; optional
-        Start from here; a nudged equilibrium starts from the free one. "aligned": the free sites, in the order of their numbers, each
-        start along the field of bias, inputs and the sites before it, as if the network were switched on from the inputs to the outputs.
-    method : "fast", "gradient_flow", or a solver `GaussSeidel(...)`, `GradientFlow(...)`; `options` are its fields, such as ``tol``
+        Start from here; a nudged equilibrium starts from the free one. "aligned": the free sites, in
+        the order of their numbers, each start along the field of bias, inputs and the sites before
+        it, as if the network were switched on from the inputs to the outputs.
+    method : "fast", "gradient_flow", "reference", or a solver `GaussSeidel(...)`,
+        `GradientFlow(...)`. The default relaxes to a residual of 1e-9 in float64: responses and
+        gradients amplify what is left, and a relaxation spends little time on the last digits.
+    tol, sweeps, over_relaxation, max_sweeps, dtype : options of "fast", see `GaussSeidel`
+    tol, rtol, atol, max_time, max_steps : options of "gradient_flow", see `GradientFlow`
     times : ascending times at which "gradient_flow" records the trajectory
     threads : number of threads; the result does not depend on it
-    warn : whether samples that have not converged raise a warning; False is for callers that count them themselves
+    warn : whether samples that have not converged raise a warning; False is for callers that count
+        them themselves
 
     Returns
     -------
     Equilibrium. Samples that have not converged are marked, and a `NotConvergedWarning` counts them.
+
+    >>> import xyep
+    >>> net = xyep.square_lattice((3, 3), inputs=[(0, 0)], outputs=[(2, 2)])
+    >>> eq = relax(net, net.init_parameters(seed=0), [[0.5], [-0.5]])
+    >>> eq.phases.shape, bool(eq.converged.all()), bool((eq.residual < 1e-9).all())
+    ((2, 9), True, True)
     """
+    check_instance("net", net, Network)
     p, inputs = net.check_parameters(parameters), check_inputs(net, inputs)
-    solver, cost = as_solver(method, **options), as_cost(cost)
-    beta, threads = check_number("beta", beta), check_integer("threads", threads, 1)
-    n = len(inputs)
+    solver = as_solver(
+        method,
+        tol=tol,
+        sweeps=sweeps,
+        over_relaxation=over_relaxation,
+        max_sweeps=max_sweeps,
+        dtype=dtype,
+        rtol=rtol,
+        atol=atol,
+        max_time=max_time,
+        max_steps=max_steps,
+    )
+    cost, beta, threads = (
+        as_cost(cost),
+        check_beta(beta, zero=True),
+        check_integer("threads", threads, 1),
+    )
+    nudging, n = as_nudging(cost, nudging), len(inputs)
+    check_flag("warn", warn)
     if targets is None:
         if beta:
-            raise ValueError("targets: none given; a nudged relaxation (beta ≠ 0) needs them")
+            raise ValueError("targets: found none; a nudged relaxation (beta ≠ 0) needs them")
         targets = np.zeros((n, net.n_outputs))
-    targets = check_targets(net, targets, n)
-    start = as_start(net, initial, n, seed)
+    targets = check_outputs(net, targets, n)
     if beta:
-        check_classes(cost, targets)
-    nudge = cost.nudge(beta)
+        check_targets(cost, targets)
     times = check_array("times", times, ("time",))
     if (np.diff(times, prepend=0.0) < 0).any():
         raise ValueError(f"times: found {times}; ascending times from 0 on are needed")
-    if isinstance(solver, GradientFlow):
-        eq = _flow(net, p, inputs, targets, start, nudge, solver, times, threads)
-    elif len(times):
+    if len(times) and not isinstance(solver, GradientFlow):
         raise ValueError("times: only method='gradient_flow' follows a trajectory in time")
-    else:
-        if isinstance(start, str) and not solver.max_sweeps:
+    start, field = as_start(net, initial, n, seed), None
+    if beta and nudging == "tangent":
+        if initial is None or isinstance(initial, str):
             raise ValueError(
-                "max_sweeps: found 0; an aligned start takes the first sweep, so at least 1 is needed"
+                "initial: found none for nudging='tangent'; the phases of the free equilibrium are "
+                "needed, at which ∂C/∂φ is taken"
             )
-        eq = _fast(net, p, inputs, targets, start, nudge, solver, threads)
+        outputs = check_phases("initial", initial, (n, net.n_sites))[
+            :, net.n_sites - net.n_outputs :
+        ]
+        field = tangents(cost, outputs, targets)
+    nudge = Nudging(cost, beta, nudging, targets, field)
+    if isinstance(solver, GradientFlow):
+        eq = _flow(net, p, inputs, start, nudge, solver, times, threads)
+    elif isinstance(solver, Reference):
+        eq = _reference(net, p, inputs, start, nudge, solver)
+    else:
+        if isinstance(start, str) and not solver.stopping().max_sweeps:
+            raise ValueError(
+                "max_sweeps: found 0 with an aligned start; that start is made by the first sweep"
+            )
+        eq = _fast(net, p, inputs, start, nudge, solver, threads)
     if warn:
         warn_unconverged(eq.residual, eq.converged)
     return eq
 
 
+@dataclass(frozen=True)
+class Nudging:
+    """Strength and kind of nudging, with what the outputs are nudged to."""
+
+    cost: Cost
+    beta: float
+    kind: str
+    targets: NDArray[np.float64]
+    field: NDArray[np.float64] | None = None  # (sample, output, 2) of tangent nudging
+
+    @property
+    def vectors(self) -> NDArray[np.float64]:
+        """(sample, output, 2): the field of tangent nudging, or unit vectors of the targets."""
+        if self.field is not None:
+            return self.field
+        return np.stack([cosine(self.targets), sine(self.targets)], axis=-1)
+
+
 def warn_unconverged(residual, converged):
-    """Count the samples not converged in a `NotConvergedWarning`; both arrays are (…, sample)."""
+    """Count the samples not converged in a warning; both arrays are (…, sample)."""
     bad = int(np.count_nonzero(~converged.all(axis=tuple(range(converged.ndim - 1)))))
     if bad:
         warnings.warn(
-            f"{bad} of {converged.shape[-1]} samples have not converged (largest residual {residual.max():.1e}); "
-            "see `converged` of the result, and `tol` and the limits of the solver",
+            f"{bad} of {converged.shape[-1]} samples have not converged (largest residual "
+            f"{residual.max():.1e}); see `converged` of the result, and `tol` and the limits of the "
+            "solver",
             NotConvergedWarning,
             stacklevel=3,
         )
@@ -245,51 +428,41 @@ def warn_unconverged(residual, converged):
 def as_start(net, initial, n, seed):
     """What `pack_start` takes, from an argument `initial` and a seed."""
     if initial is None:
-        seed = check_integer("seed", seed, 0)
-        return lambda first, last: random_phases((n, net.n_free), seed, rows=(first, last))
+        seed = check_integer("seed", seed, 0, 2**64 - 1)
+        return lambda first, last: random.phases((n, net.n_free), seed, rows=(first, last))
     if isinstance(initial, str):
         return check_choice("initial", initial, ("aligned",))
-    initial = check_array("initial", initial, (n, net.n_sites))[:, net.n_inputs :]
+    initial = check_phases("initial", initial, (n, net.n_sites))[:, net.n_inputs :]
     return lambda first, last: initial[first:last]
 
 
-def _fast(net, p, inputs, targets, start, nudge, solver, threads):
-    layout = Layout(net, len(inputs), solver.dtype)
-    u, clamped, target = (
-        layout.empty(sites) for sites in (net.n_free, net.n_inputs, net.n_outputs)
-    )
-    residual, sweeps = np.empty((2, layout.n_blocks, layout.width), layout.dtype)
+def _fast(net, p, inputs, start, nudging, solver, threads):
+    layout, graph = Layout(net, len(inputs), solver.dtype), graph_of(net)
+    u, clamped, target = (layout.empty(n) for n in (net.n_free, net.n_inputs, net.n_outputs))
+    layout.pack_vectors(nudging.vectors, target)
+    report = Report(*np.zeros((2, layout.n_blocks, layout.width), layout.dtype))
     phases = np.empty((len(inputs), net.n_sites))
     phases[:, : net.n_inputs] = inputs
-    couplings, bias = p.couplings.astype(layout.dtype), bias_field(net, p).astype(layout.dtype)
+    bias = bias_field(net, p).astype(layout.dtype)
+    model = Model(graph, p.couplings.astype(layout.dtype), bias)
+    nudge, law = nudge_of(nudging.cost, nudging.beta, nudging.kind)
+    batch, stopping = Batch(u, clamped, target), solver.stopping()
 
     def run(blocks):
-        samples = layout.samples(blocks)
         pack_start(layout, start, u, blocks)
-        layout.pack(inputs, samples, clamped, blocks)
-        layout.pack(targets, samples, target, blocks)
-        relax_blocks(
-            layout.lanes,
-            blocks,
-            u,
-            clamped,
-            target,
-            couplings,
-            bias,
-            net.graph,
-            nudge,
-            solver.stopping,
-            residual,
-            sweeps,
-        )
+        layout.pack(inputs, layout.samples(blocks), clamped, blocks)
+        relax_blocks(layout.lanes, blocks, batch, model, nudge, law, stopping, report)
         layout.unpack(u, phases[:, net.n_inputs :], blocks)
 
     over_threads(run, layout.units, threads)
-    residual, sweeps = (layout.per_sample(a).astype(np.float64) for a in (residual, sweeps))
+    residual, sweeps = (layout.per_sample(a).astype(np.float64) for a in report)
     residual = _seen(phases, residual)
-    return Equilibrium(
-        phases, residual, residual <= solver.tol, sweeps.astype(int), beta=nudge.beta
-    )
+    return _ended(phases, residual, sweeps, solver.tol, nudging.beta)
+
+
+def _ended(phases, residual, iterations, tol, beta, trajectory=None):
+    converged = np.isfinite(residual) if tol is None else residual <= tol
+    return Equilibrium(phases, residual, converged, iterations.astype(int), trajectory, beta)
 
 
 def _seen(phases, residual):
@@ -297,51 +470,64 @@ def _seen(phases, residual):
     return np.where(np.isfinite(phases).all(axis=1), residual, np.inf)
 
 
-def _flow(net, p, inputs, targets, start, nudge, solver, times, threads):
+def _start_of_all(net, p, inputs, start, nudging, threads):
+    """(sample, free site) phases of any start."""
+    if callable(start):
+        return np.array(start(0, len(inputs)))
+    one = GaussSeidel(sweeps=1, over_relaxation=0.0)
+    return _fast(net, p, inputs, start, nudging, one, threads).phases[:, net.n_inputs :]
+
+
+def _flow(net, p, inputs, start, nudging, solver, times, threads):
     n = len(inputs)
-    if isinstance(start, str):
-        phi = _fast(
-            net,
-            p,
-            inputs,
-            targets,
-            start,
-            nudge,
-            GaussSeidel(over_relaxation=0.0, max_sweeps=1),
-            threads,
-        ).phases[:, net.n_inputs :]
-    else:
-        phi = np.array(start(0, n))
-    clamped = np.stack([np.cos(inputs), np.sin(inputs)], axis=-1)
+    phi = _start_of_all(net, p, inputs, start, nudging, threads)
+    clamped = np.stack([cosine(inputs), sine(inputs)], axis=-1)
     path, report = np.empty((n, len(times), net.n_free)), np.empty((n, 3))
-    bias = bias_field(net, p)
+    model = Model(graph_of(net), p.couplings, bias_field(net, p))
+    nudge, law = nudge_of(nudging.cost, nudging.beta, nudging.kind)
+    limits, target = Limits(**vars(solver)), nudging.vectors
 
     def run(samples):
-        tolerances = (solver.rtol, solver.atol, solver.tol, solver.max_time, solver.max_steps)
-        flow_samples(
-            samples,
-            phi,
-            clamped,
-            targets,
-            p.couplings,
-            bias,
-            net.graph,
-            nudge,
-            *tolerances,
-            times,
-            path,
-            report,
-        )
+        flow_samples(samples, phi, clamped, target, model, nudge, law, limits, times, path, report)
 
     cuts = np.linspace(0, n, min(n, 4 * threads) + 1).astype(int)
     over_threads(run, [(int(a), int(b)) for a, b in zip(cuts, cuts[1:])], threads)
     phases = np.concatenate([inputs, np.pi - np.mod(np.pi - phi, 2 * np.pi)], axis=1)
     trajectory = None
     if len(times):
-        trajectory = np.concatenate(
-            [np.broadcast_to(inputs[:, None], (n, len(times), net.n_inputs)), path], axis=2
-        )
+        held = np.broadcast_to(inputs[:, None], (n, len(times), net.n_inputs))
+        trajectory = np.concatenate([held, path], axis=2)
     residual = _seen(phases, report[:, 0])
-    return Equilibrium(
-        phases, residual, residual <= solver.tol, report[:, 1].astype(int), trajectory, nudge.beta
-    )
+    return _ended(phases, residual, report[:, 1], solver.tol, nudging.beta, trajectory)
+
+
+def _reference(net, p, inputs, start, nudging, solver):
+    if callable(start):
+        free = np.exp(1j * start(0, len(inputs)))
+    else:
+        free = np.full((len(inputs), net.n_free), ALIGNED, complex)
+    u = np.concatenate([np.exp(1j * inputs), free], axis=1)
+    couplings = np.zeros((net.n_sites, net.n_sites))
+    i, j = net.edges.T
+    couplings[i, j] = couplings[j, i] = p.couplings[net.parameter]
+    bias = p.bias_amplitude * np.exp(1j * p.bias_phase)
+    stopping, sizes = solver.stopping(), (net.n_inputs, net.n_outputs)
+    limits = stopping.over_relaxation, stopping.tol, stopping.max_sweeps
+    u, residual, sweeps = reference.relax(u, bias, couplings, *sizes, _plainly(nudging), *limits)
+    phases = np.concatenate([inputs, np.angle(u[:, net.n_inputs :])], axis=1)
+    return _ended(phases, _seen(phases, residual), sweeps, solver.tol, nudging.beta)
+
+
+def _plainly(nudging):
+    """The nudging as `reference` takes it."""
+    cost, beta, targets = nudging.cost, nudging.beta, nudging.targets
+    if not beta:
+        return None
+    if nudging.field is not None:
+        field = beta * (nudging.field[..., 0] + 1j * nudging.field[..., 1])
+        return lambda u: (field, np.zeros(field.shape))
+    if isinstance(cost, LogCosine):
+        return reference.log_cosine(beta, cost.sharpness, targets)
+    if isinstance(cost, CrossEntropy):
+        return reference.cross_entropy(beta, cost.scale, targets)
+    return reference.through_gradient(beta, cost.gradient, targets)

@@ -1,30 +1,41 @@
 """Over-relaxed Gauss–Seidel relaxation on unit vectors, many samples at a time.
 
-Site i is a unit vector u_i in the local field F_i = Σ_j J_ij u_j + f_i, where the constant f_i holds the bias and the clamped
-inputs. Visiting the free sites in turn, each is set to
+Site i is a unit vector u_i in the local field F_i = Σ_j J_ij u_j + f_i, where the constant f_i
+holds the bias and the clamped inputs. Visiting the free sites in turn, each is set to
 
     u_i ← normalise(F_i − k (F_i · u_i)₊ u_i),        0 ≤ k = μ/(1 + μ) ≤ 1/2.
 
-The angle between u_i and F_i never grows, so the energy never rises. As the angle goes to zero this is normalise((1 + μ) F̂_i − μ u_i):
-μ = 0 is the plain minimisation over φ_i, μ = 1 keeps the energy to leading order in the angle, and values between carry soft modes
-over the lattice as successive over-relaxation does. No sine, cosine or norm of the field is evaluated, only one reciprocal square root.
+The angle between u_i and F_i never grows, so the energy never rises. As the angle goes to zero this
+is normalise((1 + μ) F̂_i − μ u_i): μ = 0 is the plain minimisation over φ_i, μ = 1 keeps the energy
+to leading order in the angle, and values between carry soft modes over the lattice as successive
+over-relaxation does. No sine, cosine or norm of the field is evaluated, only one reciprocal square
+root.
 
-A nudged output o feels the further field β f'(x) t_o, x = u_o · t_o, for the cost C = −Σ_o f(x), and β s (y_o − p_o) along π/2 for the
-cross-entropy, p being the softmax of s sin φ over the outputs, taken once a sweep. As that depends on u_o the update is a fixed-point
-iteration, which where it is steep would oscillate: its slope −σ is known, and adding σ/(1 + μ) u_o makes it a Newton step.
+A nudged output o feels a further field, by the kind of nudging:
 
-Layout: samples are cut into blocks of ``width`` lanes; a block's state is ``u[site, component, lane]`` with component 0 = cos φ and
-1 = sin φ, so that every neighbour is one weight times consecutive numbers. Two sites that follow each other and have the same
-neighbours, as in layers and read-outs, are visited together: each vector loaded serves both, as in a matrix product, and their two
-normalisations overlap. Blocks do not interact, and a lane that has converged is set aside, so that no sample depends on its company.
+    log-cosine       β f'(x) t_o, x = u_o · t_o, for the cost C = −Σ_o f(x)
+    cross-entropy    β s (y_o − p_o) along π/2, p being the softmax of s sin φ, taken once a sweep
+    tangent          −β ∂C/∂φ_o e_o with e_o = (−sin φ_o, cos φ_o), both of the free equilibrium
+    law              −β ∂C/∂φ_o e_o of the present state, ∂C/∂φ_o being a function of the user's
+
+Where the field depends on u_o the update is a fixed-point iteration, which would oscillate where
+it is steep: its slope −σ is known, and adding σ/(1 + μ) u_o makes it a Newton step.
+
+Layout: samples are cut into blocks of ``width`` lanes; a block's state is ``u[site, component,
+lane]`` with component 0 = cos φ and 1 = sin φ, so that every neighbour is one weight times
+consecutive numbers. Sites of one row (see `rows`) are visited together: each vector loaded serves
+both, as in a matrix product, and their two normalisations overlap. Blocks do not interact, and a
+lane that has converged is set aside, so that no sample depends on its company.
+
+`reference` does the same in plain NumPy.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from . import INLINE, OPTIONS, POLE
+from . import POLE, inline, kernel
+from .rows import Graph
 from .vectors import (
     absolute,
     exponential,
@@ -45,38 +56,67 @@ from .vectors import (
 )
 
 
-class Rows(NamedTuple):
-    """Neighbours of the free sites, kept for one site or for two that have the same ones ("a row")."""
-
-    site: np.ndarray  # (row + 1,) first site of each row
-    first: np.ndarray  # (row + 1,) row r has the neighbours indices[first[r]:first[r + 1]]
-    middle: np.ndarray  # (row,) where in it the neighbours with lower numbers begin: they come last, as they have moved most recently
-    indices: np.ndarray
-    weight: np.ndarray  # (row + 1,) where in `parameter` the row's couplings begin; a neighbour's one or two lie side by side
-    parameter: np.ndarray  # which coupling parameter each coupling uses
-
-
-class Graph(NamedTuple):
-    """Couplings of the free sites, which are numbered from the first free one; the outputs are the last ones."""
-
-    free: Rows  # to other free sites
-    clamped: Rows  # to inputs
-    hidden_rows: int  # how many of the rows in `free` are hidden sites
-
-
 class Stopping(NamedTuple):
     over_relaxation: float  # μ
-    tol: float  # residual max_i |∂E/∂φ_i| at which a sample has converged
+    tol: float  # residual max_i |∂E/∂φ_i| of a converged sample; below 0: `max_sweeps` for all
     max_sweeps: int
+    confirm: bool  # after a fixed number of sweeps: whether to read the residual of the last state
+
+
+#: Kinds of nudging.
+LOG_COSINE, SOFTMAX, TANGENT, LAW = range(4)
 
 
 class Nudge(NamedTuple):
+    kind: int
     beta: float  # nudging strength, 0 in the free phase
-    sharpness: float  # κ of the cost, f'(x) = 1 / (1 + κ x)
-    scale: float  # s of the cross-entropy, 0 for the other costs
+    sharpness: float  # κ of the log-cosine cost, f'(x) = 1 / (1 + κ x)
+    scale: float  # s of the cross-entropy
 
 
-@njit(**INLINE)
+class Model(NamedTuple):
+    """The network and its parameters."""
+
+    graph: Graph
+    couplings: np.ndarray  # (parameter,)
+    bias: np.ndarray  # (free site, 2)
+
+
+class Batch(NamedTuple):
+    """Samples in blocks of lanes, all (block, site, component, lane)."""
+
+    u: np.ndarray  # free sites
+    inputs: np.ndarray  # clamped sites
+    target: np.ndarray  # outputs: unit vectors of the targets or, for tangent nudging, −∂C/∂φ_o e_o
+
+
+class State(NamedTuple):
+    """The free sites of one block, which begins at vector `at` of `u`, and room to work in."""
+
+    u: np.ndarray
+    at: int
+    aside: np.ndarray  # (site, component, lane) states of lanes that have come to rest
+    share: np.ndarray  # (2 × output, lane) softmax of the outputs; or ∂C/∂φ_o, and its slope
+
+
+class Problem(NamedTuple):
+    """What the sites of one block feel."""
+
+    graph: Graph
+    weights: np.ndarray  # couplings in the order of the rows
+    field: np.ndarray  # (site, component, lane) constant field of biases and inputs
+    target: np.ndarray
+    target_at: int
+
+
+class Report(NamedTuple):
+    """Residual and sweeps, (phase, block, lane)."""
+
+    residual: np.ndarray
+    sweeps: np.ndarray
+
+
+@inline
 def _field_of_one(lanes, i, u, at, field, rows, r, weights):
     fx, fy = load(lanes, field, 2 * i), load(lanes, field, 2 * i + 1)
     k, stop, w = item(rows.first, r), item(rows.first, r + 1), item(rows.weight, r)
@@ -87,7 +127,7 @@ def _field_of_one(lanes, i, u, at, field, rows, r, weights):
     return fx, fy
 
 
-@njit(**INLINE)
+@inline
 def _field_of_two(lanes, i, u, at, field, rows, r, weights):
     fx, fy = load(lanes, field, 2 * i), load(lanes, field, 2 * i + 1)
     gx, gy = load(lanes, field, 2 * i + 2), load(lanes, field, 2 * i + 3)
@@ -103,11 +143,19 @@ def _field_of_two(lanes, i, u, at, field, rows, r, weights):
     return fx, fy, gx, gy
 
 
-@njit(**INLINE)
-def _nudging(ux, uy, tx, ty, share, nudge):
-    """Field of the nudging on an output, and how fast it falls as u turns along with it; `share` is the output's softmax p."""
+@inline
+def _nudging(ux, uy, tx, ty, share, slope, nudge):
+    """Field of the nudging on an output, and how fast it falls as u turns along with it.
+
+    `share` and `slope` are what `_outputs_together` found.
+    """
     zero, one, beta = splat(ux, 0.0), splat(ux, 1.0), splat(ux, nudge.beta)
-    if nudge.scale > 0.0:
+    if nudge.kind == TANGENT:
+        return beta * tx, beta * ty, zero
+    if nudge.kind == LAW:
+        strength = beta * share
+        return strength * uy, -(strength * ux), larger(beta * slope, zero)
+    if nudge.kind == SOFTMAX:
         s = splat(ux, nudge.scale)
         strength = beta * s * (where_greater(ty, zero, one, zero) - share)
         # twice its own slope bounds that of all outputs together, which move on one softmax
@@ -118,17 +166,15 @@ def _nudging(ux, uy, tx, ty, share, nudge):
     pole = splat(ux, POLE)
     denominator = larger(fma(kappa, x, one), pole)
     strength = beta / denominator
-    # for κ = 1 the last factor is exactly 1: else an output within reach of the pole would be thrown across, and fall back, for ever
-    return (
-        strength * tx,
-        strength * ty,
-        larger(strength * kappa * (one - x) * (larger(one + x, pole) / denominator), zero),
-    )
+    # for κ = 1 the last factor is exactly 1: else an output within reach of the pole would be
+    # thrown across, and fall back, for ever
+    slope = strength * kappa * (one - x) * (larger(one + x, pole) / denominator)
+    return strength * tx, strength * ty, larger(slope, zero)
 
 
-@njit(**INLINE)
+@inline
 def _softmax(lanes, u, at, outputs, scale, share):
-    """Softmax of ``scale`` sin φ over the outputs, whose first unit vector is vector `at` of ``u``."""
+    """Softmax of ``scale`` sin φ over the outputs, whose first unit vector is number `at`."""
     total_share = splat(lanes, u.dtype.type(0))
     for o in range(outputs):
         weight = exponential(splat(lanes, u.dtype.type(scale)) * load(lanes, u, at + 2 * o + 1))
@@ -138,15 +184,38 @@ def _softmax(lanes, u, at, outputs, scale, share):
         store(load(lanes, share, o) / total_share, share, o)
 
 
-@njit(**INLINE)
+#: Angle over which the slope of a law is taken, which need not be exact.
+STEP = 1e-4
+
+
+@kernel
+def _follow(law, state, problem, first):
+    """∂C/∂φ of each output by a function of the user's, lane by lane, and its slope."""
+    u, target, share = state.u, problem.target, state.share
+    outputs, width = target.shape[1], u.shape[3]
+    block, mine = state.at // (2 * u.shape[1]), problem.target_at // (2 * outputs)
+    for o in range(outputs):
+        for lane in range(width):
+            c, s = (
+                np.float64(u[block, first + o, 0, lane]),
+                np.float64(u[block, first + o, 1, lane]),
+            )
+            a, b = np.float64(target[mine, o, 0, lane]), np.float64(target[mine, o, 1, lane])
+            here = law(c, s, a, b)
+            share[o, lane] = here
+            share[outputs + o, lane] = (law(c - STEP * s, s + STEP * c, a, b) - here) / STEP
+
+
+@inline
 def _torque(ux, uy, fx, fy):
     return absolute(fma(fx, uy, -(fy * ux)))
 
 
-@njit(**INLINE)
+@inline
 def _turned(ux, uy, fx, fy, slope, k):
     """normalise(F − (k (F·u)₊ − (1 − k) σ) u)"""
-    # a tiny share of its own direction, which does not change where it comes to rest, lets a site that feels no field stay
+    # a tiny share of its own direction, which does not change where it comes to rest, lets a site
+    # that feels no field stay
     stay = fma(splat(ux, 1.0 - k), slope, splat(ux, 1e-10))
     own = fma(splat(ux, -k), larger(fma(fx, ux, fy * uy), splat(ux, 0.0)), stay)
     vx, vy = fma(own, ux, fx), fma(own, uy, fy)
@@ -154,42 +223,30 @@ def _turned(ux, uy, fx, fy, slope, k):
     return vx * scale, vy * scale
 
 
-@njit(**INLINE)
-def _visit(
-    lanes,
-    first,
-    last,
-    u,
-    at,
-    field,
-    graph,
-    weights,
-    target,
-    target_at,
-    share,
-    nudge,
-    k,
-    output,
-    moving,
-    worst,
-):
+@inline
+def _visit(lanes, first, last, state, problem, nudge, k, output, moving, worst):
     """Visit rows `first` to `last`, all hidden sites or all outputs."""
-    rows = graph.free
-    first_output = item(rows.site, graph.hidden_rows)
-    nothing = splat(lanes, u.dtype.type(0))
+    u, at, share, target = state.u, state.at, state.share, problem.target
+    rows, field, weights = problem.graph.free, problem.field, problem.weights
+    first_output = item(rows.site, problem.graph.hidden_rows)
+    outputs, nothing = target.shape[1], splat(lanes, u.dtype.type(0))
     for r in range(first, last):
         i = item(rows.site, r)
-        n, o = at + 2 * i, target_at + 2 * (i - first_output)
+        n, o = at + 2 * i, problem.target_at + 2 * (i - first_output)
         if item(rows.site, r + 1) - i == 1:
             fx, fy = _field_of_one(lanes, i, u, at, field, rows, r, weights)
             ux, uy, slope = load(lanes, u, n), load(lanes, u, n + 1), nothing
             if output:
-                tx, ty, p = (
+                p = i - first_output
+                gx, gy, slope = _nudging(
+                    ux,
+                    uy,
                     load(lanes, target, o),
                     load(lanes, target, o + 1),
-                    load(lanes, share, i - first_output),
+                    load(lanes, share, p),
+                    load(lanes, share, p + outputs),
+                    nudge,
                 )
-                gx, gy, slope = _nudging(ux, uy, tx, ty, p, nudge)
                 fx, fy = fx + gx, fy + gy
             worst = larger(_torque(ux, uy, fx, fy), worst)
             if moving:
@@ -199,17 +256,19 @@ def _visit(
         else:
             fx, fy, gx, gy = _field_of_two(lanes, i, u, at, field, rows, r, weights)
             fx, fy, slope = join(fx, gx), join(fy, gy), join(nothing, nothing)
-            ux, uy = (
-                join(load(lanes, u, n), load(lanes, u, n + 2)),
-                join(load(lanes, u, n + 1), load(lanes, u, n + 3)),
-            )
+            ux = join(load(lanes, u, n), load(lanes, u, n + 2))
+            uy = join(load(lanes, u, n + 1), load(lanes, u, n + 3))
             if output:
-                tx = join(load(lanes, target, o), load(lanes, target, o + 2))
-                ty = join(load(lanes, target, o + 1), load(lanes, target, o + 3))
-                p = join(
-                    load(lanes, share, i - first_output), load(lanes, share, i - first_output + 1)
+                p = i - first_output
+                nx, ny, slope = _nudging(
+                    ux,
+                    uy,
+                    join(load(lanes, target, o), load(lanes, target, o + 2)),
+                    join(load(lanes, target, o + 1), load(lanes, target, o + 3)),
+                    join(load(lanes, share, p), load(lanes, share, p + 1)),
+                    join(load(lanes, share, p + outputs), load(lanes, share, p + outputs + 1)),
+                    nudge,
                 )
-                nx, ny, slope = _nudging(ux, uy, tx, ty, p, nudge)
                 fx, fy = fx + nx, fy + ny
             torque = _torque(ux, uy, fx, fy)
             worst = larger(low(torque), larger(high(torque), worst))
@@ -222,132 +281,81 @@ def _visit(
     return worst
 
 
-@njit(**INLINE)
-def _pass(lanes, u, at, field, graph, weights, target, target_at, share, nudge, k, moving):
-    """The largest torque |∂(E + βC)/∂φ_i| in every lane, each site's being read when it is visited and, if `moving`, turned."""
-    hidden, rows, worst = graph.hidden_rows, len(graph.free.middle), splat(lanes, u.dtype.type(0))
-    worst = _visit(
-        lanes,
-        0,
-        hidden,
-        u,
-        at,
-        field,
-        graph,
-        weights,
-        target,
-        target_at,
-        share,
-        nudge,
-        k,
-        False,
-        moving,
-        worst,
-    )
-    if nudge.beta != 0.0 and nudge.scale > 0.0:
-        first_output = item(graph.free.site, hidden)
-        _softmax(
-            lanes,
-            u,
-            at + 2 * first_output,
-            item(graph.free.site, rows) - first_output,
-            nudge.scale,
-            share,
-        )
-    return _visit(
-        lanes,
-        hidden,
-        rows,
-        u,
-        at,
-        field,
-        graph,
-        weights,
-        target,
-        target_at,
-        share,
-        nudge,
-        k,
-        True,
-        moving,
-        worst,
-    )
+@kernel
+def _sweep(lanes, state, problem, nudge, law, k, moving):
+    """The largest torque |∂(E + βC)/∂φ_i| in every lane.
+
+    Each site's is read when it is visited and, if `moving`, turned.
+    """
+    graph = problem.graph
+    hidden, rows = graph.hidden_rows, len(graph.free.middle)
+    worst = splat(lanes, state.u.dtype.type(0))
+    worst = _visit(lanes, 0, hidden, state, problem, nudge, k, False, moving, worst)
+    if nudge.beta != 0.0:
+        first = item(graph.free.site, hidden)
+        if nudge.kind == SOFTMAX:
+            outputs = item(graph.free.site, rows) - first
+            _softmax(lanes, state.u, state.at + 2 * first, outputs, nudge.scale, state.share)
+        if law is not None:
+            if nudge.kind == LAW:
+                _follow(law, state, problem, first)
+    return _visit(lanes, hidden, rows, state, problem, nudge, k, True, moving, worst)
 
 
-@njit(**INLINE)
+@inline
 def _blend(lanes, chosen, a, a_at, b, b_at, vectors):
     """Overwrite b by a in the lanes where `chosen` is 1."""
     nothing = splat(lanes, a.dtype.type(0))
     for n in range(vectors):
-        store(
-            where_greater(chosen, nothing, load(lanes, a, a_at + n), load(lanes, b, b_at + n)),
-            b,
-            b_at + n,
-        )
+        one = where_greater(chosen, nothing, load(lanes, a, a_at + n), load(lanes, b, b_at + n))
+        store(one, b, b_at + n)
 
 
-@njit(**OPTIONS)
-def _relax_block(
-    lanes,
-    u,
-    at,
-    aside,
-    field,
-    graph,
-    weights,
-    target,
-    target_at,
-    nudge,
-    stopping,
-    residual,
-    sweeps,
-    report_at,
-):
-    """Relax one block, which begins at vector `at` of `u`; its residual and sweeps are vector `report_at` of these arrays."""
+@kernel
+def _relax_block(lanes, state, problem, nudge, law, stopping, report, report_at):
+    """Relax one block; its residual and sweeps are vector `report_at` of the report."""
+    u, at, aside = state.u, state.at, state.aside
     dtype = u.dtype.type
     zero, one = splat(lanes, dtype(0)), splat(lanes, dtype(1))
     k = stopping.over_relaxation / (1.0 + stopping.over_relaxation)
     tol, budget = splat(lanes, dtype(stopping.tol)), splat(lanes, dtype(stopping.max_sweeps))
-    vectors = 2 * graph.free.site[-1]
-    share = np.zeros(
-        (graph.free.site[-1] - graph.free.site[graph.hidden_rows], u.shape[3]), u.dtype
-    )
-    count, frozen = zero, zero
-    alive = where_greater(budget, count, one, zero)
-    # an aligned start: vectors too short for their torques to count become unit vectors in the first sweep
+    vectors = 2 * problem.graph.free.site[-1]
+    worst, count, frozen, alive = zero, zero, zero, where_greater(budget, zero, one, zero)
+    # an aligned start: vectors too short for their torques to count become unit vectors at first
     ux, uy = load(lanes, u, at), load(lanes, u, at + 1)
-    fresh = where_greater(
-        splat(lanes, dtype(0.5)), fma(ux, ux, uy * uy), splat(lanes, dtype(1e30)), zero
-    )
-    while True:
-        while largest(alive) > 0.0:
-            worst = _pass(
-                lanes, u, at, field, graph, weights, target, target_at, share, nudge, k, True
-            )
+    short = where_greater(splat(lanes, dtype(0.5)), fma(ux, ux, uy * uy), one, zero)
+    fresh = short * splat(lanes, dtype(1e30))
+    fixed, moving = stopping.tol < 0.0, largest(alive) > 0.0
+    while moving or not fixed or stopping.confirm:
+        worst = _sweep(lanes, state, problem, nudge, law, k, moving)
+        if moving:
             count = count + alive
+            if fixed:
+                moving = largest(where_greater(budget, count, one, zero)) > 0.0
+                continue
             worst, fresh = larger(worst, fresh), zero
             going = where_greater(worst, tol, where_greater(budget, count, alive, zero), zero)
-            if largest(going) > 0.0 and largest(alive - going) > 0.0:
-                # these lanes go on being swept with the others, but their states are kept aside
-                _blend(lanes, alive - going, u, at, aside, 0, vectors)
-                frozen = frozen + (alive - going)
+            if largest(going) > 0.0:
+                if largest(alive - going) > 0.0:
+                    # these lanes go on being swept with the others, their states are kept aside
+                    _blend(lanes, alive - going, u, at, aside, 0, vectors)
+                    frozen = frozen + (alive - going)
+            else:
+                moving = False  # torques were read while neighbours moved: confirm them at rest
+                if largest(frozen) > 0.0:
+                    _blend(lanes, frozen, aside, 0, u, at, vectors)
             alive = going
-        if largest(frozen) > 0.0:
-            _blend(lanes, frozen, aside, 0, u, at, vectors)
-        # torques were read while their neighbours still moved: confirm at the final state
-        worst = _pass(
-            lanes, u, at, field, graph, weights, target, target_at, share, nudge, k, False
-        )
-        alive = where_greater(worst, tol, where_greater(budget, count, one, zero), zero)
-        if largest(alive) == 0.0:
-            break
-        _blend(lanes, one, u, at, aside, 0, vectors)
-        frozen = one - alive
-    store(worst, residual, report_at)
-    store(count, sweeps, report_at)
+        else:
+            alive = where_greater(worst, tol, where_greater(budget, count, one, zero), zero)
+            if fixed or largest(alive) == 0.0:
+                break
+            _blend(lanes, one, u, at, aside, 0, vectors)
+            frozen, moving = one - alive, True
+    store(worst, report.residual, report_at)
+    store(count, report.sweeps, report_at)
 
 
-@njit(**INLINE)
+@inline
 def _constant_field(lanes, field, bias, inputs, inputs_at, rows, weights):
     """f_i = h_i (cos ψ_i, sin ψ_i) + Σ_k J_ik u_k over the clamped sites k."""
     for i in range(len(bias)):
@@ -365,37 +373,23 @@ def _constant_field(lanes, field, bias, inputs, inputs_at, rows, weights):
         store(fy, field, 2 * i + 1)
 
 
-@njit(**OPTIONS)
-def relax_blocks(
-    lanes, blocks, u, inputs, target, couplings, bias, graph, nudge, stopping, residual, sweeps
-):
-    """Relax ``u[block, site, component, lane]`` in place for each of ``blocks``."""
+@kernel
+def relax_blocks(lanes, blocks, batch, model, nudge, law, stopping, report):
+    """Relax ``batch.u`` in place for each of ``blocks``; `law` is None but for nudging by one."""
+    u, graph = batch.u, model.graph
     aside, field = np.empty(u.shape[1:], u.dtype), np.empty(u.shape[1:], u.dtype)
-    weights, input_weights = couplings[graph.free.parameter], couplings[graph.clamped.parameter]
+    share = np.zeros((2 * batch.target.shape[1], u.shape[3]), u.dtype)
+    weights = model.couplings[graph.free.parameter]
+    input_weights = model.couplings[graph.clamped.parameter]
     for b in range(blocks[0], blocks[1]):
-        at, target_at = 2 * b * u.shape[1], 2 * b * target.shape[1]
-        _constant_field(
-            lanes, field, bias, inputs, 2 * b * inputs.shape[1], graph.clamped, input_weights
-        )
-        _relax_block(
-            lanes,
-            u,
-            at,
-            aside,
-            field,
-            graph,
-            weights,
-            target,
-            target_at,
-            nudge,
-            stopping,
-            residual,
-            sweeps,
-            b,
-        )
+        at = 2 * b * batch.inputs.shape[1]
+        _constant_field(lanes, field, model.bias, batch.inputs, at, graph.clamped, input_weights)
+        state = State(u, 2 * b * u.shape[1], aside, share)
+        problem = Problem(graph, weights, field, batch.target, 2 * b * batch.target.shape[1])
+        _relax_block(lanes, state, problem, nudge, law, stopping, report, b)
 
 
-@njit(**INLINE)
+@inline
 def _four_products(lanes, blocks, i, j, left, left_at, right, right_at):
     """Σ over the samples of a_i·b_j for four pairs of sites, in one vector; vectors loaded for one pair serve the others."""
     a = b = c = d = splat(lanes, left.dtype.type(0))
@@ -426,7 +420,7 @@ def _four_products(lanes, blocks, i, j, left, left_at, right, right_at):
     return totals(join(join(a, b), join(c, d)))
 
 
-@njit(**INLINE)
+@inline
 def _four_sums(lanes, blocks, i, j, change, mean, others, others_at, mutual):
     """Σ over the samples of d_i·u_j, and of m_i·d_j if `mutual`, for four pairs of sites."""
     sums = _four_products(lanes, blocks, i, j, change, 0, others, others_at)
@@ -437,7 +431,7 @@ def _four_sums(lanes, blocks, i, j, change, mean, others, others_at, mutual):
 NEAR = 32
 
 
-@njit(**OPTIONS)
+@kernel
 def _add_products(
     lanes, blocks, rows, stops, change, mean, others, others_at, mutual, coupling_sum
 ):
@@ -487,7 +481,7 @@ def _add_products(
                 coupling_sum[rows.parameter[rows.weight[r] + two * part + n]] += sums[n // 4, n % 4]
 
 
-@njit(**OPTIONS)
+@kernel
 def _contrast(lanes, blocks, plus, minus, inputs, first, mask, graph, coupling_sum, site_sum):
     """Sums over samples of u_i·u_j at the one equilibrium less the other, and of u_i likewise.
 
@@ -526,66 +520,50 @@ def _contrast(lanes, blocks, plus, minus, inputs, first, mask, graph, coupling_s
             site_sum[i, 1] += total(load(lanes, change, b * n + 2 * i + 1))
 
 
-@njit(**OPTIONS)
+@kernel
 def gradient_blocks(
-    lanes,
-    blocks,
-    u,
-    inputs,
-    target,
-    mask,
-    couplings,
-    bias,
-    graph,
-    nudges,
-    stoppings,
-    residual,
-    sweeps,
-    coupling_sum,
-    site_sum,
+    lanes, blocks, batch, mask, model, nudges, law, stoppings, phases, report, outputs, sums
 ):
     """Free equilibrium, two nudged equilibria from it, and their contrast, summed over ``blocks``.
 
-    ``u`` is left at the free equilibrium. ``nudges`` and ``stoppings`` hold three entries each: free, first and second nudged phase;
-    a phase with β = 0 is the free equilibrium itself. ``residual`` and ``sweeps`` are (phase, block, lane); the sums are float64.
+    ``batch.u`` is left at the free equilibrium. ``nudges`` and ``stoppings`` hold three entries
+    each: free, first and second nudged phase; a phase with β = 0 is the free equilibrium itself.
+    Of these, ``phases`` = (first, last + 1) are run: (0, 3), or (0, 1) and then (1, 3) where the
+    nudging depends on the free equilibrium. The nudged states of the outputs go to ``outputs[phase,
+    block, …]``; the ``sums`` are those of `_contrast`, float64.
     """
+    u, graph = batch.u, model.graph
     first, n = blocks[0], blocks[1] - blocks[0]
     aside, field = np.empty(u.shape[1:], u.dtype), np.empty(u.shape[1:], u.dtype)
-    plus, minus = np.empty((n, *u.shape[1:]), u.dtype), np.empty((n, *u.shape[1:]), u.dtype)
-    weights, input_weights = couplings[graph.free.parameter], couplings[graph.clamped.parameter]
-    size, t_size = 2 * u.shape[1], 2 * target.shape[1]
+    share = np.zeros((2 * batch.target.shape[1], u.shape[3]), u.dtype)
+    room = n if phases[1] == 3 else 0
+    plus, minus = np.empty((room, *u.shape[1:]), u.dtype), np.empty((room, *u.shape[1:]), u.dtype)
+    weights = model.couplings[graph.free.parameter]
+    input_weights = model.couplings[graph.clamped.parameter]
+    size, target_size = 2 * u.shape[1], 2 * batch.target.shape[1]
+    first_output = u.shape[1] - batch.target.shape[1]
     for b in range(first, blocks[1]):
-        _constant_field(
-            lanes, field, bias, inputs, 2 * b * inputs.shape[1], graph.clamped, input_weights
-        )
-        for phase, state, at in (
-            (0, u, b * size),
-            (1, plus, (b - first) * size),
-            (2, minus, (b - first) * size),
-        ):
+        at = 2 * b * batch.inputs.shape[1]
+        _constant_field(lanes, field, model.bias, batch.inputs, at, graph.clamped, input_weights)
+        for phase in range(phases[0], phases[1]):
+            where, at, mine = u, b * size, b
             if phase > 0:
-                state[b - first] = u[b]
+                where, at, mine = plus if phase == 1 else minus, (b - first) * size, b - first
+                where[mine] = u[b]
             if phase == 0 or nudges[phase].beta != 0.0:
+                state = State(where, at, aside, share)
+                problem = Problem(graph, weights, field, batch.target, b * target_size)
+                slot = phase * u.shape[0] + b
                 _relax_block(
-                    lanes,
-                    state,
-                    at,
-                    aside,
-                    field,
-                    graph,
-                    weights,
-                    target,
-                    b * t_size,
-                    nudges[phase],
-                    stoppings[phase],
-                    residual,
-                    sweeps,
-                    phase * u.shape[0] + b,
+                    lanes, state, problem, nudges[phase], law, stoppings[phase], report, slot
                 )
-    _contrast(lanes, n, plus, minus, inputs, first, mask, graph, coupling_sum, site_sum)
+            if phase > 0:
+                outputs[phase - 1, b] = where[mine, first_output:]
+    if phases[1] == 3:
+        _contrast(lanes, n, plus, minus, batch.inputs, first, mask, graph, sums[0], sums[1])
 
 
-@njit(**OPTIONS)
+@kernel
 def contrast_blocks(lanes, blocks, plus, minus, inputs, mask, graph, coupling_sum, site_sum):
-    """The contrast alone, of all blocks of equilibria found by other means; both states are overwritten."""
+    """The contrast alone, of all blocks of equilibria found by other means; both are overwritten."""
     _contrast(lanes, blocks, plus, minus, inputs, 0, mask, graph, coupling_sum, site_sum)

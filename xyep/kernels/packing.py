@@ -1,47 +1,33 @@
 """Phases of samples into blocks of unit vectors.
 
-Sine and cosine are polynomials, evaluated in all lanes at once: with x reduced to |x| ≤ π and h = x/2, Taylor's series of sin h and
-cos h, then sin x = 2 sin h cos h and cos x = 1 − 2 sin² h, to an absolute error of a few units in the last place. Phases of 10⁴ and
-more, of which the reduction would lose digits, are left to the mathematical library.
+Sine and cosine are polynomials, evaluated in all lanes at once: with x reduced to |x| ≤ π and
+h = x/2, Taylor's series of sin h and cos h, then sin x = 2 sin h cos h and cos x = 1 − 2 sin² h, to
+an absolute error of a few units in the last place up to |x| = 10⁴, the largest phase allowed.
 """
 
 from math import factorial
 
 import numpy as np
-from numba import njit
 
-from . import INLINE, OPTIONS
+from . import inline, kernel
 from .vectors import (
-    absolute,
-    cosine,
     fma,
-    largest,
     load,
     nearest,
-    sine,
+    series,
     splat,
     store,
-    where_greater,
 )
 
 #: π in three parts, the first two short enough for their multiples to be exact in float32.
 _PI = (3.140625, 0.0009675025939941406, 1.509957990978376432e-07)
-_FAR = 1e4
 #: Coefficients of h² in sin h / h and cos h, the highest first; they serve float64 at |h| ≤ π/2.
 _SINE, _COSINE = (
     tuple((-1.0) ** k / factorial(2 * k + odd) for k in range(10, -1, -1)) for odd in (1, 0)
 )
 
 
-@njit(**INLINE)
-def _series(coefficients, x, square):
-    total = splat(x, 0.0)
-    for c in coefficients:
-        total = fma(total, square, splat(x, c))
-    return total
-
-
-@njit(**INLINE)
+@inline
 def _unit_vector(x):
     """cos x and sin x"""
     n, two = nearest(x * splat(x, 0.5 / np.pi)), splat(x, 2.0)
@@ -49,20 +35,17 @@ def _unit_vector(x):
     for part in _PI:
         h = fma(-n, splat(x, part), h)
     square = h * h
-    s, c = h * _series(_SINE, x, square), _series(_COSINE, x, square)
+    s, c = h * series(_SINE, x, square), series(_COSINE, x, square)
     c, s = fma(-two * s, s, splat(x, 1.0)), two * s * c
-    far = splat(x, _FAR)
-    if largest(absolute(x)) > _FAR:
-        c, s = (
-            where_greater(absolute(x), far, cosine(x), c),
-            where_greater(absolute(x), far, sine(x), s),
-        )
     return c, s
 
 
-@njit(**OPTIONS)
+@kernel
 def pack_blocks(lanes, blocks, phases, rows, u):
-    """``u[block, site, component, lane]`` of ``blocks``, from the ``rows`` of phases[row, site], one for each of their lanes."""
+    """``u[block, site, component, lane]`` of ``blocks``, from phases[row, site].
+
+    ``rows`` names the row of phases for each of their lanes.
+    """
     sites, width = u.shape[1], u.shape[3]
     for b in range(blocks[0], blocks[1]):
         mine = rows[(b - blocks[0]) * width :]

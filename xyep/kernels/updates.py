@@ -1,16 +1,16 @@
 """The flat gradient and parameter updates, each in one pass over memory."""
 
 import numpy as np
-from numba import njit
 
-from . import OPTIONS
+from . import kernel
 
 
-@njit(**OPTIONS)
+@kernel
 def gradient_of(coupling_sums, site_sums, amplitude, direction, factor):
-    """Flat gradient from the sums of each unit of samples, which are added in their order, whichever thread computed them.
+    """Flat gradient from the sums of each unit of samples.
 
-    ``amplitude`` and ``direction`` (x or y, site) are those of the biases of all sites, of which the last ones are free.
+    They are added in their order, whichever thread computed them. ``amplitude`` and ``direction``
+    (x or y, site) are those of the biases of all sites, of which the last ones are free.
     """
     n_parameters, n_sites = coupling_sums.shape[1], len(amplitude)
     clamped = n_sites - site_sums.shape[1]
@@ -29,7 +29,7 @@ def gradient_of(coupling_sums, site_sums, amplitude, direction, factor):
     return gradient
 
 
-@njit(**OPTIONS)
+@kernel
 def adam(theta, gradient, mean, square, beta1, beta2, correction1, correction2, rate, epsilon):
     """Updated copy of ``theta``; the moments ``mean`` and ``square`` change in place."""
     out = np.empty_like(theta)
