@@ -138,7 +138,7 @@ def _state(value: Any) -> Any:
         make, (cls, *arguments), *state = value.__reduce_ex__(2)
     except Exception:  # whatever an object raises that cannot be taken apart
         raise _unknown(value) from None
-    if make is not copyreg.__newobj__ or cls is not type(value) or any(state[1:]):
+    if make is not copyreg.__newobj__ or cls.__module__ == "builtins" or any(state[1:]):
         raise _unknown(value)
     return [arguments, state[0] if state else None]
 
@@ -349,7 +349,9 @@ def _reached(tree: ast.Module, module: str, top: str, everything: bool = True) -
         )
         for how, target in targets:
             if how != "package":
-                found |= {_Node(how, target)}
+                found.add(_Node(how, target))
+            elif init and everything:
+                found.add(_Node("all", target))
             else:  # what is asked of it: name.attribute.attribute
                 for use in uses:
                     if use[0] == name:
@@ -371,7 +373,9 @@ def _follow(module: str, name: str, seen: frozenset = frozenset()) -> set[_Node]
     """Where ``from module import name`` leads to."""
     if not _is_package(module):
         return {_Node("module", module)}
-    if name == "*" or (module, name) in seen:
+    if (module, name) in seen:
+        return set()
+    if name == "*":
         return {_Node("all", module)}
     seen |= {(module, name)}
     found: set[_Node] = set()
