@@ -235,7 +235,7 @@ def _figures(args: argparse.Namespace) -> int:
     chosen = _select(args.notebooks)
     if not args.notebooks:
         chosen = [name for name in chosen if results(args.profile, name).exists()]
-    stale = []
+    stale: list[str] = []
     for name in chosen:
         tree = read_tree(results(args.profile, name))
         if args.check:

@@ -1,4 +1,4 @@
-"""What made a result: versions, commit, and data."""
+"""What made a result: versions, commit and machine."""
 
 import os
 import platform
@@ -11,7 +11,8 @@ from .paths import PACKAGE
 
 
 @lru_cache
-def package_version():
+def package_version() -> str:
+    """Version of the installed package."""
     try:
         return version("xyep")
     except PackageNotFoundError:
@@ -19,10 +20,13 @@ def package_version():
 
 
 @lru_cache
-def commit():
-    """Commit of the checkout that the code runs from, with "+" where the package differs from it; empty outside a checkout."""
+def commit() -> str:
+    """Commit of the checkout that the code runs from, with "+" where the package differs from it.
 
-    def git(*arguments):
+    Empty outside a checkout.
+    """
+
+    def git(*arguments: str) -> str:
         return subprocess.run(
             ["git", *arguments], cwd=PACKAGE, capture_output=True, text=True, check=True
         ).stdout.strip()
@@ -34,13 +38,13 @@ def commit():
 
 
 @lru_cache
-def machine():
+def machine() -> str:
     """Processor and number of cores."""
     cpu = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
         models = [
-            line.split(":", 1)[1].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines()
             if line.startswith("model name")
         ]
         cpu = models[0] if models else cpu
@@ -48,10 +52,18 @@ def machine():
     return f"{cpu}, {cores} cores"
 
 
-def provenance():
+def provenance() -> dict[str, str]:
+    """What is kept with every result.
+
+    >>> sorted(provenance())
+    ['commit', 'machine', 'numba', 'numpy', 'paper', 'python', 'version']
+    """
     return {
         "version": package_version(),
         "commit": commit(),
+        "python": platform.python_version(),
+        "numpy": version("numpy"),
+        "numba": version("numba"),
         "machine": machine(),
         "paper": "arXiv:2601.21945",
     }

@@ -79,11 +79,12 @@ def draw(
     "font.size": 9}``.
     """
     check_rc(rc or {})
+    settings: Any = {**RC, **(rc or {})}
     paths = []
     for name in _chosen(notebook, only):
         figure = figures_of(notebook)[name]
         finding = figure.finding(tree)
-        with mpl.rc_context(RC | dict(rc or {})):
+        with mpl.rc_context(settings):
             drawn = figure.draw(tree, finding)
             paths.append(save(drawn, figure.caption(finding), Path(target) / name))
     return paths
@@ -104,7 +105,8 @@ def differences(
             yield f"{', '.join(missing)}: not there"
             continue
         made = BytesIO()
-        with mpl.rc_context(RC):
+        settings: Any = RC
+        with mpl.rc_context(settings):
             drawn = figure.draw(tree, finding)
             drawn.savefig(made, format="png", dpi=300)
             plt.close(drawn)
