@@ -1,9 +1,10 @@
 """Random networks of every architecture, and what the tests measure on them.
 
-Hypothesis draws the structure (architecture, size, range, periodic or not, skips, which sites are clamped and read, which feel a bias)
-and a seed, from which the numbers follow.
+Hypothesis draws the structure (architecture, size, range, periodic or not, skips, defects, which
+sites are clamped and read, which feel a bias) and a seed, from which the numbers follow.
 """
 
+import warnings
 from typing import NamedTuple
 from zlib import crc32
 
@@ -13,23 +14,43 @@ from hypothesis import strategies as st
 
 from xyep.cost import CrossEntropy, as_cost
 from xyep.energy import hessian
-from xyep.lattices import LATTICES, all_to_all, lattice, layered, stacked_lattices
+from xyep.lattices import CELLS, UnitCell, all_to_all, lattice, layered, stacked_lattices
 from xyep.network import Network, Parameters
 
-#: Smallest and largest number of cells along a direction of an open lattice, and the periodic lattices in which no coupling meets itself.
+#: A square lattice without every fourth site, by its bonds.
+LIEB = UnitCell(
+    vectors=[[0, 2], [2, 0]],
+    sites=[[0, 0], [1, 0], [0, 1]],
+    bonds=[(0, 1, (0, 0)), (0, 2, (0, 0)), (1, 0, (0, 1)), (2, 0, (1, 0))],
+    name="lieb",
+)
+#: Two rungs a cell and diagonals: one direction in the plane, bonds of two lengths.
+LADDER = UnitCell(
+    vectors=[[1.0, 0.0]],
+    sites=[[0.0, 0.0], [0.0, 1.0]],
+    bonds=[(0, 1, (0,)), (0, 0, (1,)), (1, 1, (1,)), (0, 1, (1,))],
+    name="ladder",
+)
+KINDS = {**CELLS, "lieb": LIEB, "ladder": LADDER}
+#: Smallest and largest number of cells along a direction of an open lattice, and the periodic
+#: lattices in which no coupling meets itself.
 OPEN_CELLS = {
     "square": (2, 5),
     "triangular": (2, 5),
     "honeycomb": (2, 3),
     "kagome": (2, 3),
     "cubic": (2, 3),
+    "lieb": (2, 3),
+    "ladder": (2, 8),
 }
 PERIODIC = {
     "square": [((3, 3), 1), ((3, 4), 2), ((5, 5), 3), ((5, 5), 4)],
     "triangular": [((3, 3), 1), ((4, 4), 2), ((5, 5), 3)],
-    "honeycomb": [((2, 2), 1), ((3, 3), 2), ((3, 3), 3)],
-    "kagome": [((2, 2), 1), ((2, 2), 2), ((3, 3), 3)],
+    "honeycomb": [((3, 3), 1), ((3, 3), 2), ((3, 3), 3)],
+    "kagome": [((3, 3), 1), ((3, 3), 2), ((3, 3), 3)],
     "cubic": [((3, 3, 3), 1), ((3, 3, 3), 2), ((3, 3, 3), 3)],
+    "lieb": [((3, 3), 1), ((4, 3), 1)],
+    "ladder": [((3,), 1), ((7,), 1)],
 }
 
 
@@ -66,53 +87,58 @@ class Case(NamedTuple):
 
 @st.composite
 def lattices(draw, kind=None):
-    """A lattice of any kind, open or periodic, with or without skip couplings."""
-    kind = draw(st.sampled_from(sorted(LATTICES))) if kind is None else kind
-    periodic = draw(st.booleans())
+    """A lattice of any kind, open, periodic or a cylinder, with or without skip couplings."""
+    kind = draw(st.sampled_from(sorted(KINDS))) if kind is None else kind
+    cell = KINDS[kind]
+    directions, basis = len(cell.vectors), len(cell.sites)
     options = {}
-    if periodic:
+    if draw(st.booleans()):
         shape, shells = draw(st.sampled_from(PERIODIC[kind]))
+        options["periodic"] = [True] + [draw(st.booleans()) for _ in shape[1:]]
     else:
-        directions = len(LATTICES[kind][0])
-        shape, shells = (
-            tuple(draw(st.integers(*OPEN_CELLS[kind])) for _ in range(directions)),
-            draw(st.integers(1, 4)),
-        )
+        shape = tuple(draw(st.integers(*OPEN_CELLS[kind])) for _ in range(directions))
+        shells = 1 if cell.bonds else draw(st.integers(1, 4))
         options = draw(st.sampled_from([{}, {}, {"skip_range": 2}, {"skips": 2}]))
-    basis = len(LATTICES[kind][1])
     full = (*shape, basis) if basis > 1 else shape
     sites = [
         tuple(map(int, np.unravel_index(s, full)))
         for s in draw(st.permutations(range(int(np.prod(full)))))
     ]
     n_inputs, n_outputs = draw(st.integers(0, 2)), draw(st.integers(1, 2))
+    terminals = sites[:n_inputs], sites[-n_outputs:]
     if options.get("skips"):
-        try:
-            return lattice(
-                kind,
-                shape,
-                sites[:n_inputs],
-                sites[-n_outputs:],
-                shells=shells,
-                skip_seed=draw(st.integers(0, 9)),
-                **options,
-            )
-        except ValueError:  # all pairs are coupled already
-            options = {}
-    return lattice(
-        kind,
-        shape,
-        sites[:n_inputs],
-        sites[-n_outputs:],
-        shells=shells,
-        periodic=periodic,
-        **options,
-    )
+        options = options | {"skip_seed": draw(st.integers(0, 9))}
+    try:
+        return lattice(cell, shape, *terminals, shells=shells, **options)
+    except ValueError as error:  # all such pairs are coupled already
+        if "skip" not in str(error):
+            raise
+        return lattice(cell, shape, *terminals, shells=shells)
+
+
+@st.composite
+def defects(draw):
+    """A lattice with sites and couplings missing; in one piece, or nothing would hold its parts."""
+    net = draw(lattices())
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    hidden = np.arange(net.n_inputs, net.n_sites - net.n_outputs)
+    sites = rng.permutation(hidden)[: len(hidden) // 8]
+    some = rng.permutation(net.n_couplings)[:1]
+    gone = np.isin(net.edges[some], sites).any()
+    couplings = [] if gone else [tuple(net.labels[pair]) for pair in net.edges[some]]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            other = net.without(sites=net.labels[sites], couplings=couplings)
+    except ValueError:  # an output is cut off, or nothing is named
+        return net
+    return other if len(set(other.components)) == 1 else net
 
 
 @st.composite
 def graphs(draw, tree=False):
-    """A connected random graph with sites in any order; without `tree` also with loops, and couplings that share parameters."""
+    """A connected random graph with sites in any order; without `tree` also with loops, and
+    couplings that share parameters."""
     n = draw(st.integers(2, 14))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     place = rng.permutation(n)
@@ -170,13 +196,19 @@ def stacks(draw):
 def networks():
     """Every architecture alike."""
     return st.one_of(
-        dense(), layers(), graphs(), stacks(), *(lattices(kind) for kind in sorted(LATTICES))
+        dense(),
+        layers(),
+        graphs(),
+        stacks(),
+        defects(),
+        *(lattices(kind) for kind in sorted(KINDS)),
     )
 
 
 @st.composite
 def cases(draw, nets=None, bias=("none", "some", "all"), max_samples=3):
-    """A network with random parameters and samples. Networks without inputs get a bias at least somewhere, or they could rotate freely."""
+    """A network with random parameters and samples. Networks without inputs get a bias at least
+    somewhere, or they could rotate freely."""
     net = draw(networks() if nets is None else nets)
     which = draw(st.sampled_from(bias))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
@@ -194,7 +226,8 @@ def cases(draw, nets=None, bias=("none", "some", "all"), max_samples=3):
 
 
 def on_networks(wanted=200, spare=20, **options):
-    """Decorator: the test runs on random cases; those for which it returns a reason to leave them out are counted, and must be few."""
+    """Decorator: the test runs on random cases; those for which it returns a reason to leave them
+    out are counted, and must be few."""
 
     def decorate(test):
         def run():

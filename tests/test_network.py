@@ -1,15 +1,20 @@
-"""Networks: who is coupled to whom, how sites are numbered and where they lie, and that nothing can be changed afterwards."""
+"""Networks: who is coupled to whom, how sites are numbered and where they lie, and that nothing can
+be changed afterwards."""
 
 import copy
 import pickle
+import time
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from scipy.spatial.distance import pdist
-from strategies import networks
+from strategies import LADDER, LIEB, networks
 
+from xyep.blocks import graph_of
 from xyep.energy import sum_tied
+from xyep.geometry import nearest_image, reduced
 from xyep.lattices import (
     all_to_all,
     cubic_lattice,
@@ -25,7 +30,7 @@ from xyep.lattices import (
 )
 from xyep.network import Network
 
-#: Neighbours out to shell 1, 2, 3, … of the infinite lattice, and a periodic lattice large enough for all of them.
+#: Neighbours out to shell 1, 2, 3, … of the infinite lattice, and a periodic lattice large enough.
 NEIGHBOURS = {
     "square": ((7, 7), [4, 8, 12, 20, 24]),
     "triangular": ((7, 7), [6, 12, 18, 30]),
@@ -54,7 +59,7 @@ def build(kind, shape, **options):
 
 def pairs(net):
     """Coupled pairs by the caller's numbers."""
-    return {tuple(sorted(map(int, pair))) for pair in net.labels[net.edges]}
+    return {tuple(sorted(map(int, pair))) for pair in net.numbers[net.edges]}
 
 
 @pytest.mark.parametrize("kind, shape, shells, count", ROWS)
@@ -114,9 +119,11 @@ def test_skip_couplings():
     assert len(pairs(anywhere[0]) - pairs(plain)) == 6 and pairs(plain) < pairs(anywhere[0])
     assert pairs(anywhere[0]) == pairs(anywhere[1]) != pairs(anywhere[2])
     # what a shell couples already is not added again
-    assert pairs(square_lattice((5, 5), [(0, 0)], [(4, 4)], shells=3, skip_range=2)) == pairs(
-        square_lattice((5, 5), [(0, 0)], [(4, 4)], shells=3)
-    )
+    two = square_lattice((5, 5), [(0, 0)], [(4, 4)], shells=3, skip_range=3)
+    assert len(pairs(two)) == two.n_couplings == len(pairs(every)) + 2 * 16 + 2 * 15
+    for options in ({"shells": 3, "skip_range": 2}, {"skip_range": 5}):
+        with pytest.raises(ValueError, match="skip_range: .* adds nothing"):
+            square_lattice((5, 5), [(0, 0)], [(4, 4)], **options)
 
 
 def test_periodic_skip_couplings():
@@ -166,6 +173,7 @@ def test_sites_are_numbered_inputs_first_outputs_last():
         positions=[[10], [11], [12], [13], [14]],
     )
     np.testing.assert_array_equal(net.labels, [4, 2, 1, 3, 0])
+    np.testing.assert_array_equal(net.numbers, net.labels)
     np.testing.assert_array_equal(net.role, ["input", "input", "hidden", "hidden", "output"])
     np.testing.assert_array_equal(net.positions[:, 0], [14, 12, 11, 13, 10])
     np.testing.assert_array_equal(net.inputs, [0, 1])
@@ -176,23 +184,25 @@ def test_sites_are_numbered_inputs_first_outputs_last():
     coords = net.site_coords()
     assert set(coords) == {"x", "y", "z", "layer", "channel", "role", "label"}
     np.testing.assert_array_equal(coords["label"][1], net.labels)
-    assert set(net.coupling_coords()) == {"source", "target", "parameter", "length"}
+    assert set(net.coupling_coords()) == {"source", "target", "parameter", "length", "shell"}
 
 
 @settings(max_examples=100)
 @given(networks())
 def test_numbering_holds_everywhere(net):
-    assert sorted(net.labels) == list(range(net.n_sites))
+    assert sorted(net.numbers) == list(range(net.n_sites))
+    assert [net.site(label) for label in net.labels] == list(range(net.n_sites))
+    assert len(net.shell) == net.n_couplings and net.traits["family"]
     assert (net.edges[:, 0] < net.edges[:, 1]).all()
     assert len(pairs(net)) == net.n_couplings == len(net.lengths) == len(net.parameter)
     assert (net.lengths > 0).all()
-    hidden = net.labels[net.n_inputs : net.n_sites - net.n_outputs]
+    hidden = net.numbers[net.n_inputs : net.n_sites - net.n_outputs]
     assert (np.diff(hidden) > 0).all()
     assert (net.role == "input").sum() == net.n_inputs and (
         net.role == "output"
     ).sum() == net.n_outputs
     # the rows that the kernels work on hold each coupling of a free site, with its parameter
-    graph, n = net.graph, net.n_inputs
+    graph, n = graph_of(net), net.n_inputs
     rows = {}
     for part, first in ((graph.free, n), (graph.clamped, 0)):
         assert (
@@ -227,16 +237,19 @@ def test_numbering_holds_everywhere(net):
 
 def test_lattice_coordinates():
     net = square_lattice((2, 3), [(1, 0)], [(0, 2)])
-    by_label = net.positions[np.argsort(net.labels)]
+    by_label = net.positions[np.argsort(net.numbers)]
     np.testing.assert_array_equal(by_label[:, 0], [0, 1, 2, 0, 1, 2])  # x is the column
     np.testing.assert_array_equal(by_label[:, 1], [0, 0, 0, 1, 1, 1])  # y is the row
-    np.testing.assert_array_equal(net.labels[[0, -1]], [3, 2])
+    assert net.labels[[0, -1]].tolist() == [(1, 0), (0, 2)] and net.numbers[[0, -1]].tolist() == [
+        3,
+        2,
+    ]
     net = cubic_lattice((2, 2, 2), [(0, 0, 1)], [(1, 0, 0)])
     np.testing.assert_array_equal(net.positions[[0, -1]], [[1, 0, 0], [0, 0, 1]])
     net = triangular_lattice((2, 2), [(0, 0)], [(1, 1)])
     np.testing.assert_allclose(net.positions[-1], [1.5, np.sqrt(3) / 2, 0])
-    assert honeycomb_lattice((2, 2), [(0, 0, 1)], [(1, 1, 0)]).labels[0] == 1
-    assert kagome_lattice((2, 2), [(1, 0, 2)], [(0, 0, 1)]).labels[[0, -1]].tolist() == [8, 1]
+    assert honeycomb_lattice((2, 2), [(0, 0, 1)], [(1, 1, 0)]).numbers[0] == 1
+    assert kagome_lattice((2, 2), [(1, 0, 2)], [(0, 0, 1)]).numbers[[0, -1]].tolist() == [8, 1]
 
 
 def test_lengths_follow_from_positions_or_are_given():
@@ -260,7 +273,7 @@ def test_xor_lattice_places_inputs_at_the_distance(size):
     for distance in range(1, size):
         net = xor_lattice(size, distance=distance)
         (a, b), (out,) = net.positions[:2, :2], net.positions[-1:, :2]
-        # as many columns or rows away, both alike up to half a column, and on the lattice's middle column
+        # as many columns or rows away, both alike up to half a column, on the middle column
         assert max(np.abs(a - out).max(), np.abs(b - out).max()) >= distance
         assert abs(np.abs(a - out)[0] - np.abs(b - out)[0]) <= 1 and out[0] == size // 2
         assert (np.abs(a - out)[0] == distance) or (out - a)[1] == distance
@@ -275,7 +288,7 @@ def test_the_contract_placement_beside_the_output():
         xor_lattice(7, shells=4),
         square_lattice((7, 7), shells=4, inputs=[(3, 2), (3, 4)], outputs=[(3, 3)]),
     )
-    np.testing.assert_array_equal(net.labels, same.labels)
+    np.testing.assert_array_equal(net.numbers, same.numbers)
     np.testing.assert_array_equal(net.edges, same.edges)
     assert net.digest == same.digest
 
@@ -313,8 +326,11 @@ def test_a_network_cannot_be_changed():
     for name in (
         "edges",
         "labels",
+        "numbers",
         "positions",
+        "periods",
         "lengths",
+        "shell",
         "parameter",
         "layer",
         "channel",
@@ -332,11 +348,15 @@ def test_a_network_cannot_be_changed():
 def test_networks_travel_between_processes(net):
     for other in (pickle.loads(pickle.dumps(net)), copy.copy(net)):
         assert repr(other) == repr(net) and other.digest == net.digest
+        assert other.traits == net.traits and not other.edges.flags.writeable
         for name in (
             "labels",
+            "numbers",
             "edges",
             "positions",
+            "periods",
             "lengths",
+            "shell",
             "parameter",
             "layer",
             "channel",
@@ -359,19 +379,28 @@ def test_all_that_a_network_knows_travels():
         "bias_scale": each / 2,
         "positions": np.random.default_rng(0).normal(size=(6, 3)),
     }
-    net = Network(
-        [(4, 0), (1, 4), (3, 1)],
-        [3, 0],
-        [1],
-        tying=[0, 1, 0],
-        n_sites=6,
-        lengths=[3, 1, 2],
-        coupling_scale=[2, 3],
-        **keywords,
-    )
+    with pytest.warns(UserWarning, match="edges: no coupling names 2 of 6 sites"):
+        net = Network(
+            [(4, 0), (1, 4), (3, 1)],
+            [3, 0],
+            [1],
+            tying=[0, 1, 0],
+            n_sites=6,
+            lengths=[3, 1, 2],
+            shell=[1, 2, 1],
+            periods=[[9.0, 0, 0]],
+            labels=["a", 1, (2, 3), None, "b", 2.5],
+            coupling_scale=[2, 3],
+            name="all",
+            traits={"family": "graph", "wired": True},
+            **keywords,
+        )
+    net.labels, net.digest, net.components, net.site("a")  # what is cached stays at home
     other = pickle.loads(pickle.dumps(net))
-    for name, value in vars(net).items():
-        np.testing.assert_array_equal(getattr(other, name), value, err_msg=name)
+    assert not {"labels", "digest", "components"} & set(vars(other))
+    for name, value in vars(other).items():
+        np.testing.assert_array_equal(value, getattr(net, name), err_msg=name)
+    assert set(vars(net)) > set(vars(other)) and net.site(None) == 0 == other.site(None)
 
 
 def test_the_digest_tells_networks_apart():
@@ -390,7 +419,8 @@ def test_the_digest_tells_networks_apart():
 
 
 def test_components():
-    net = Network([(0, 1), (2, 3)], [0], [1], n_sites=5)
+    with pytest.warns(UserWarning, match="1 of 5 sites: 4;"):
+        net = Network([(0, 1), (2, 3)], [0], [1], n_sites=5)
     assert len(set(net.components)) == 3
 
 
@@ -403,7 +433,6 @@ def test_stacked_lattices_have_the_couplings_of_the_paper():
         24_334,
     )
     assert np.count_nonzero(net.edges[:, 0] < 784) == 19_044 and net.n_parameters == 24_334
-    assert net.paired and not stacked_lattices((28, 28), intra_shells=1).paired
     neighbours = stacked_lattices((28, 28), intra_shells=4).n_couplings - net.n_couplings
     inner = [(dy, dx) for dy in range(-4, 5) for dx in range(-4, 5) if 0 < dy * dy + dx * dx <= 5]
     assert (
@@ -416,18 +445,20 @@ def test_stacked_lattices_have_the_couplings_of_the_paper():
 
 def test_dense_layers_are_visited_in_pairs():
     net = layered([7, 6, 4])
-    for rows in (net.graph.free, net.graph.clamped):
+    for rows in (graph_of(net).free, graph_of(net).clamped):
         assert (np.diff(rows.site)[:3] == 2).all()
-    assert (np.diff(net.graph.free.site) == 2).all()
+    assert (np.diff(graph_of(net).free.site) == 2).all()
 
 
 def test_windows_lie_under_their_sites():
-    """Hidden site (row, column) of a stack sees the inputs from row·stride to row·stride + window, and channels share places."""
+    """Hidden site (row, column) of a stack sees the inputs from row·stride to row·stride + window,
+    and channels share places."""
     net = stacked_lattices((9, 8), window=(3, 2), stride=(2, 1), channels=(2, 3), outputs=4)
     assert net.n_couplings == 4 * 3 * 2 * 9 + 3 * 2 * 2 * 3 * 4 + 3 * 2 * 3 * 4
     first, second = net.layer == 1, net.layer == 2
     assert (first.sum(), second.sum()) == (4 * 3 * 2, 3 * 2 * 3)
-    number = net.n_inputs + (1 * 3 + 2) * 2  # row 1, column 2, channel 0
+    number = net.site((1, 1, 2, 0))  # layer, row, column, channel
+    assert number == net.n_inputs + (1 * 3 + 2) * 2
     under = net.edges[(net.edges[:, 1] == number) & (net.edges[:, 0] < net.n_inputs), 0]
     assert sorted(under) == [row * 8 + column for row in (2, 3, 4) for column in (4, 5, 6)]
     np.testing.assert_array_equal(net.positions[number], [5, 3, 1])  # the middle of its window
@@ -473,3 +504,174 @@ def test_a_local_readout_is_coupled_to_what_lies_under_it():
         set(np.bincount(j - net.n_sites + 10)) <= {9, 12, 6, 4}
         and net.n_couplings < stacked_lattices((10, 10), window=2).n_couplings
     )
+
+
+def test_shells_of_couplings():
+    net = build("square", (8, 8), shells=3, skip_range=4)
+    assert np.bincount(net.shell).tolist() == [64, 112, 98, 96]
+    np.testing.assert_allclose(net.lengths, np.array([4, 1, 2**0.5, 2])[net.shell])
+    stack = stacked_lattices((6, 6), window=2, intra_shells=2, outputs=2)
+    within = stack.layer[stack.edges[:, 0]] == stack.layer[stack.edges[:, 1]]
+    assert not stack.shell[~within].any() and set(stack.shell[within]) == {1, 2}
+    ladder = lattice(LADDER, (5,), [(0, 0)], [(4, 1)])
+    np.testing.assert_allclose(ladder.lengths, np.array([0, 1, 2**0.5])[ladder.shell])
+
+
+TORI = [
+    ("triangular", (6, 6), 1, 108),
+    ("square", (8, 8), 1, 128),
+    ("square", (8, 8), 2, 256),
+    ("square", (8, 8), 3, 384),
+    ("honeycomb", (4, 4), 1, 48),
+    ("kagome", (3, 3), 1, 54),
+    ("cubic", (3, 3, 3), 1, 81),
+]
+
+
+@pytest.mark.parametrize("kind, shape, shells, couplings", TORI)
+def test_couplings_of_tori(kind, shape, shells, couplings):
+    assert build(kind, shape, shells=shells, periodic=True).n_couplings == couplings
+
+
+def test_a_lieb_lattice_by_its_bonds():
+    net = lattice(LIEB, (4, 4), [(0, 0, 0)], [(3, 3, 0)], periodic=True)
+    degree = np.bincount(net.edges.ravel())
+    corner = np.array([label[2] == 0 for label in net.labels])
+    assert (degree[corner] == 4).all() and (degree[~corner] == 2).all()
+    assert (net.n_sites, net.n_couplings) == (48, 64) and set(net.lengths) == {1.0}
+    assert net.traits == {
+        "family": "lattice",
+        "kind": "lieb",
+        "size": 4,
+        "shells": 1,
+        "periodic": True,
+        "skip_range": 0,
+        "skips": 0,
+    }
+
+
+def test_cylinders_repeat_in_one_direction():
+    square = {"inputs": [(0, 0)], "outputs": [(3, 3)]}
+    count = {
+        flags: square_lattice((4, 4), **square, periodic=flags).n_couplings
+        for flags in (False, (False, False), (True, False), (False, True), (True, True), True)
+    }
+    assert list(count.values()) == [24, 24, 28, 28, 32, 32]
+    net = square_lattice((4, 5), [(0, 0)], [(3, 3)], periodic=np.array([True, False]))
+    assert net.site((3, 2)) in net.edges[(net.edges == net.site((0, 2))).any(axis=1)]
+    assert net.periods.tolist() == [[0, 4, 0]] and set(net.lengths) == {1.0}
+    assert net.traits["boundary"] == "periodic-open" and net.traits["shape"] == "4x5"
+
+
+@pytest.mark.parametrize(
+    "kind, shape", [("square", (6, 5)), ("triangular", (7, 3)), ("cubic", (3, 4, 5))]
+)
+def test_lengths_and_distances_are_those_of_the_nearest_images(kind, shape):
+    """Against all images within three periods."""
+    net = build(kind, shape, periodic=True, skips=25, skip_seed=1)
+    images = np.array(list(np.ndindex(*[7] * len(shape)))) - 3
+    images = images @ net.periods
+    apart = net.positions[net.edges[:, 1]] - net.positions[net.edges[:, 0]]
+    wanted = np.linalg.norm(apart[:, None] + images, axis=-1).min(axis=1)
+    np.testing.assert_allclose(net.lengths, wanted, rtol=1e-12)
+    from_output = net.positions - net.positions[-1]
+    wanted = np.linalg.norm(from_output[:, None] + images, axis=-1).min(axis=1)
+    np.testing.assert_allclose(net.distance_from("output"), wanted, atol=1e-12)
+
+
+def test_skew_periods_are_reduced_before_the_nearest_image_is_sought():
+    rng = np.random.default_rng(0)
+    for periods in ([[40.0, 0.1, 0], [39, 1, 0]], [[1, 0, 0], [7, 1, 0], [30, 9, 1]]):
+        periods = np.array(periods)
+        vectors = rng.uniform(-30, 30, (50, 3)) * (1, 1, len(periods) > 2)
+        steps = np.array(list(np.ndindex(*[9] * len(periods)))) - 4
+        near = nearest_image(vectors, periods)
+        # no image of what was found is shorter, and it is an image
+        others = np.linalg.norm(near[:, None] + steps @ reduced(periods), axis=-1).min(axis=1)
+        np.testing.assert_allclose(np.linalg.norm(near, axis=1), others, atol=1e-9)
+        turns = (vectors - near) @ np.linalg.pinv(periods)
+        np.testing.assert_allclose(turns, turns.round(), atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (2, 4), (4, 2)])
+def test_tori_that_wind_around_are_warned_of(shape):
+    with pytest.warns(UserWarning, match="shape: .* small for a periodic lattice"):
+        honeycomb_lattice(shape, [(0, 0, 0)], [(0, 0, 1)], periodic=True)
+
+
+def test_few_random_skips_of_a_large_lattice():
+    start = time.process_time()
+    net = square_lattice((300, 300), [(0, 0)], [(299, 299)], skips=100, skip_seed=3)
+    assert time.process_time() - start < 2
+    assert net.n_couplings == 2 * 300 * 299 + 100 and not net.shell[-100:].any()
+    assert (net.lengths[-100:] > 1).all()
+    tracemalloc.start()
+    square_lattice((100, 100), [(0, 0)], [(99, 99)], skips=10)
+    assert tracemalloc.get_traced_memory()[1] < 50e6  # all pairs alone: 400 MB
+    tracemalloc.stop()
+
+
+def test_random_skips_are_of_any_number():
+    for skips in (0, 1, 20, 35, 53, 54):
+        net = square_lattice((3, 4), [(0, 0)], [(2, 3)], skips=skips if skips <= 49 else 49)
+        assert net.n_couplings == 17 + min(skips, 49) == len(pairs(net))
+
+
+def test_labels_are_any_hashables():
+    net = Network([(0, 1), (1, 2)], [0], [2], labels=["in", (1, "mid"), frozenset({3})])
+    assert net.site((1, "mid")) == 1 and net.site(frozenset({3})) == 2
+    assert net.site_coords()["label"][1].tolist() == ["in", "(1, 'mid')", "frozenset({3})"]
+    net = Network([(0, 1), (1, 2)], [2], [0], labels=np.array([[0, 5], [1, 5], [2, 5]]))
+    assert net.labels.tolist() == [(2, 5), (1, 5), (0, 5)] and net.site([1, 5]) == 1
+    assert Network([(0, 1), (1, 2)], [0], [2], labels=[30, 20, 10]).labels.dtype == np.intp
+
+
+def test_traits_travel_and_do_not_change_what_is_trained():
+    net = xor_lattice(5, distance=2)
+    other = net.with_traits(placement="far", distance=np.int64(4), rate=0.5)
+    assert other.traits == net.traits | {"placement": "far", "distance": 4, "rate": 0.5}
+    assert other.digest == net.digest and "placement" not in net.traits
+    other.traits["family"] = "mine"  # a copy
+    assert other.traits["family"] == "lattice"
+    stack = stacked_lattices((9, 9), window=(3, 2), channels=(2, 3), shared=True, outputs=4)
+    assert stack.traits == {
+        "family": "stack",
+        "size": 9,
+        "window": "3-2",
+        "stride": 1,
+        "channels": "2-3",
+        "shared": True,
+        "intra_shells": 0,
+        "readout": "dense",
+        "layers": 2,
+    }
+    assert iris_lattice(5, placement="edges").traits["placement"] == "edges"
+    assert all_to_all(6).traits == {"family": "all_to_all", "size": 6}
+
+
+def test_wires_end_beside_the_output():
+    net = xor_lattice(7, distance=6)
+    plain, wired = net.init_parameters(3), net.init_parameters(3, wires=100.0)
+    paths = net.wire_paths()
+    changed = np.flatnonzero(plain.couplings != wired.couplings)
+    assert (wired.couplings[changed] == 100).all()
+    on_wires = np.unique(np.concatenate(paths))
+    quiet = on_wires[(on_wires >= net.n_inputs)]
+    assert not wired.bias_amplitude[quiet].any() and plain.bias_amplitude[quiet].all()
+    rest = np.setdiff1d(np.arange(net.n_sites), quiet)
+    np.testing.assert_array_equal(wired.bias_amplitude[rest], plain.bias_amplitude[rest])
+    for start, path in enumerate(paths):
+        assert path[0] == start and len(path) == 9  # 9 hops from the corner to the output
+        assert np.ptp(net.positions[[path[-1], -1], :2], axis=0).sum() == 1
+
+
+def test_wires_by_hand():
+    ring = Network([(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 0)], [0, 1], [3])
+    #  site 0 reaches 3 by 5 and 4: the way over 1 is through an input
+    assert [ring.labels[path].tolist() for path in ring.wire_paths()] == [[0, 5, 4], [1, 2]]
+    two = Network([(0, 1), (1, 2), (0, 3)], [0], [2, 3])
+    assert [two.labels[path].tolist() for path in two.wire_paths()] == [[0]]
+    with pytest.raises(ValueError, match="wires: input 1 reaches no output"):
+        Network([(0, 1), (0, 2)], [0, 1], [2]).wire_paths()
+    with pytest.raises(ValueError, match="wires"):
+        all_to_all(3, 0).init_parameters(0, wires=1.0)

@@ -7,11 +7,13 @@ reads and writes the graphs for them.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
+
+from .labels import find_all
 
 if TYPE_CHECKING:
     from .network import Network
@@ -19,31 +21,6 @@ if TYPE_CHECKING:
 #: Attributes that are taken over where all nodes, or all edges, have them.
 NODES = ("layer", "channel", "bias_scale")
 EDGES = ("length", "shell", "parameter", "coupling_scale")
-
-
-def find(name: str, label: Any, numbers: Mapping[Hashable, int]) -> int:
-    """Number of a label; lists and rows of arrays stand for tuples."""
-    if isinstance(label, (list, np.ndarray)):
-        label = tuple(np.asarray(label).tolist())
-    try:
-        return numbers[label]
-    except (KeyError, TypeError):
-        known = ", ".join(repr(known) for known, _ in zip(numbers, range(3)))
-        raise ValueError(
-            f"{name}: found {label!r}; no site is called that, sites are called {known}, …"
-        ) from None
-
-
-def find_all(name: str, labels: Any, numbers: Mapping[Hashable, int]) -> np.ndarray:
-    """Numbers of several labels, each named once."""
-    if isinstance(labels, (str, bytes, Mapping)) or not isinstance(labels, Iterable):
-        raise TypeError(f"{name}: found {labels!r}; a list of labels of sites is needed")
-    sites = [find(name, label, numbers) for label in labels]
-    if len(set(sites)) < len(sites):
-        twice = next(site for k, site in enumerate(sites) if site in sites[:k])
-        label = next(label for label, site in numbers.items() if site == twice)
-        raise ValueError(f"{name}: site {label!r} is named twice; each site may appear once")
-    return np.array(sites, np.intp)
 
 
 def _warn_of_weights() -> None:

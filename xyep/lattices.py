@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .checks import check_array, check_choice, check_flag, check_integer
-from .network import Network, Trait, nearest_image
+from .geometry import nearest_image
+from .labels import Trait
+from .network import Network
 from .random import permutation, uniform
 
 Sites = Sequence[tuple[int, ...]] | np.ndarray
