@@ -6,7 +6,7 @@ from matplotlib.figure import Figure as Canvas
 
 from ...ensembles import select
 from ..findings import equilibrium as findings
-from ..findings.equilibrium import POWERS, Dynamics, Equilibria, GradientError
+from ..findings.equilibrium import FITTED, POWERS, Dynamics, Equilibria, GradientError
 from ..findings.statistics import quartiles
 from ..findings.words import percents, traits_of
 from .style import METHODS, PAGE, Figure, band, bars, letters, look, plain, subplots
@@ -51,11 +51,11 @@ def _draw_dynamics(tree: xr.DataTree, finding: Dynamics) -> Canvas:
 
 def _caption_dynamics(f: Dynamics) -> str:
     return (
-        f"**Nudging moves the output by {f.moved[0]:+.2f} and {f.moved[1]:+.2f} rad, towards its "
-        f"target and away from it.** {f.network}, under dφ/dt = −∂E/∂φ. (a) Free relaxation. (b) "
-        f"Then nudged by β = ±{f.beta:g}; the target is {f.towards:+.2f} rad away. Grey: some "
-        f"hidden sites. (c) Energy above the free equilibrium; over-relaxed sweeps come within "
-        f"{f.close:.0e} of it after {f.sweeps}."
+        f"**Nudging by β = ±{f.beta:g} moves the output by {f.moved[0]:+.2f} and "
+        f"{f.moved[1]:+.2f} rad; its target is {f.towards:+.2f} rad away.** {f.network}, under "
+        f"dφ/dt = −∂E/∂φ. (a) Free relaxation; (b) nudged from there. Grey: some hidden sites. (c) "
+        f"Energy above the free equilibrium; over-relaxed sweeps come within 10⁻⁶ of it after "
+        f"{f.sweeps}."
     )
 
 
@@ -87,11 +87,11 @@ def _caption_gradient_error(f: GradientError) -> str:
     if f.crossed:
         crossed = f" From β = {min(f.crossed.values()):g} on, centred can be the worse of the two."
     return (
-        f"**The error falls as β^{a:.1f}–{b:.1f} for the centred and β^{c:.1f}–{d:.1f} for the "
-        f"one-sided estimator, but some networks need a small β.** Against the exact gradient; "
-        f"lines are medians, bands hold 80 % of {f.seeds} random networks; targets "
-        f"{f.off_target:g} rad from the free answers. At β = {f.at:g} the centred error exceeds "
-        f"one half in {percents(f.large.values())} of a kind.{crossed}"
+        f"**The error falls as β^{a:.2f}–{b:.2f} (centred) and β^{c:.2f}–{d:.2f} (one-sided), but "
+        f"at β = {f.at:g} the centred one still exceeds one half in {percents(f.large.values())} "
+        f"of the networks of a kind.** Against the exact gradient; lines are medians, bands hold "
+        f"80 % of {f.seeds} random networks; powers are fitted to medians at β ≤ {FITTED:g}. "
+        f"Targets lie {f.off_target:g} rad from the free answers.{crossed}"
     )
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as Canvas
 
 from ...ensembles import select
 from ..findings import xor as findings
-from ..findings.statistics import LEVEL, SOLVED, p_text, quartiles, solves
+from ..findings.statistics import LEVEL, SOLVED, listed, p_text, quartiles, solves
 from ..findings.words import percents, shells, traits_of
 from ..findings.xor import PLACES, Harder, Solvers, SuccessMap
 from .style import COLUMN, METHODS, Figure, band, heatmap, letters, look, subplots, success
@@ -32,7 +32,7 @@ def _draw_curves(tree: xr.DataTree, finding: Harder) -> Canvas:
         axis.set(xscale="log", xlabel="epoch", ylim=(0, 0.85))
         axis.legend(loc="upper right")
     axes[0].set(ylabel="mismatch $D$", title="all-to-all and layered")
-    axes[1].set_title(f"{finding.size}×{finding.size}, {PLACES['near']}")
+    axes[1].set_title(f"{finding.size}×{finding.size}, near")
     _draw_shares(axes[2], dense, lattices)
     letters(axes)
     return figure
@@ -62,12 +62,12 @@ def _draw_shares(axis, dense: xr.Dataset, lattices: xr.Dataset) -> None:
 def _caption_curves(f: Harder) -> str:
     counts = sorted(f.lattices.values())
     return (
-        f"**{len(f.harder)} of {len(f.lattices)} lattices of {f.size}×{f.size} sites are solved by "
-        f"fewer seeds than the all-to-all networks {f.budget}.** (a, b) Mismatch "
+        f"**On {len(f.harder)} of {len(f.lattices)} lattices of {f.size}×{f.size} sites fewer "
+        f"seeds solve XOR than on all-to-all networks, {f.budget}.** (a, b) Mismatch "
         f"D = ½(1 − cos(φ_o − t)), medians and quartiles of {f.seeds} seeds; grey: an answer that "
-        f"ignores the inputs. (c) Seeds right from at least {SOLVED:.0%} of fresh initial states, "
-        f"with 95 % intervals: at least {min(f.dense.values())} all-to-all, {counts[0]} to "
-        f"{counts[-1]} on these lattices."
+        f"ignores the inputs. (c) Seeds right from {100 * SOLVED:.0f} % of fresh initial states, "
+        f"with 95 % intervals; near: inputs beside the output. At least {min(f.dense.values())} "
+        f"all-to-all, {counts[0]} to {counts[-1]} on these lattices."
     )
 
 
@@ -90,7 +90,7 @@ def _draw_map(tree: xr.DataTree, finding: SuccessMap) -> Canvas:
             cbar_ax=axes[-1] if first else None,
         )
         central = int((table["distance"] <= (size - 1) // 2).sum())
-        axis.axvline(central, color="w", lw=2)
+        axis.axvline(central, color="w", lw=4)
         axis.set(title=f"{size}×{size}", xlabel="distance", ylabel="shells" if first else "")
         axis.tick_params(rotation=0)
         axis.invert_yaxis()
@@ -102,12 +102,13 @@ def _draw_map(tree: xr.DataTree, finding: SuccessMap) -> Canvas:
 def _caption_map(f: SuccessMap) -> str:
     reach = " and ".join(f"{r} with {shells(s)}" for r, s in zip(f.reach, f.shells))
     sizes = ", ".join(f"{count} on {size}×{size}" for size, count in f.by_size.items())
+    matters = ": size matters too" if f.p < LEVEL else ""
     return (
         f"**On {f.size}×{f.size} sites at least half of the seeds solve XOR {f.budget} up to an "
         f"input–output distance of {reach}.** Of {f.seeds} seeds; one half has the 95 % interval "
         f"{percents(f.half)}. Distance in lattice constants; right of the white line the terminals "
         f"lie on borders. At distance {f.distance}, {shells(f.shells[1])}: {sizes} "
-        f"({p_text(f.p)}): size matters too. How long training takes is not separated from whether "
+        f"({p_text(f.p)}){matters}. How long training takes is not separated from whether "
         f"it succeeds."
     )
 
@@ -129,16 +130,14 @@ def _draw_solvers(tree: xr.DataTree, finding: Solvers) -> Canvas:
 
 
 def _caption_solvers(f: Solvers) -> str:
-    found = (
-        f"makes a difference for {', '.join(f.apart)}" if f.apart else "makes no difference seen"
-    )
+    found = f"differ for {listed(f.apart)}" if f.apart else "are not found to differ"
     least = min(f.p, key=f.p.get)
     a, b = f.solved[least]
     return (
-        f"**Training by over-relaxed sweeps instead of the gradient flow {found} (at p < "
-        f"{LEVEL:g}).** XOR within {f.epochs} epochs, both relaxed to the same tolerance; shares "
-        f"of {f.seeds} seeds with 95 % intervals. The least likely pair is {a} against {b} seeds, "
-        f"for {least} ({p_text(f.p[least])}; Fisher's exact test, Holm's correction)."
+        f"**Shares of seeds that solve XOR, trained by sweeps and by the gradient flow, {found} "
+        f"(p < {LEVEL:g}).** Within {f.epochs} epochs, both relaxed to the same tolerance; "
+        f"{f.seeds} seeds, 95 % intervals. The least likely pair is {a} against {b} seeds, for "
+        f"{least} ({p_text(f.p[least])}; Fisher's exact test, Holm's correction)."
     )
 
 

@@ -17,11 +17,14 @@ class Dynamics:
     beta: float
     moved: tuple[float, float]  # of the output, under +β and −β, in rad
     towards: float  # difference of the target from the free output, in rad
-    close: float  # energy above the equilibrium, in couplings …
-    sweeps: int  # … that is reached after so many sweeps
+    sweeps: int  # after which the energy is within `CLOSE` of the equilibrium's
 
 
-def dynamics(tree: xr.DataTree, close: float = 1e-6) -> Dynamics:
+#: In couplings.
+CLOSE = 1e-6
+
+
+def dynamics(tree: xr.DataTree) -> Dynamics:
     ds = tree["dynamics"].to_dataset()
     output = ds["phase"].isel(site=-1, time=-1).item()
     moved = ds["shift"].isel(site=-1, time=-1).values
@@ -30,8 +33,7 @@ def dynamics(tree: xr.DataTree, close: float = 1e-6) -> Dynamics:
         ds.attrs["beta"],
         (float(moved[0]), float(moved[1])),
         float(np.pi - np.mod(np.pi - (ds.attrs["target"] - output), 2 * np.pi)),
-        close,
-        int((ds["fast_energy"].values < close).argmax()),
+        int((ds["fast_energy"].values < CLOSE).argmax()),
     )
 
 
@@ -128,7 +130,7 @@ class Equilibria:
 def equilibria(tree: xr.DataTree) -> Equilibria:
     ds = tree["equilibria"].to_dataset()
     reached = ds["reached"].sel(solver="fast").median("seed")
-    top = reached["network"].values[int(reached.argmax())]
+    top = reached["network"].values[int(reached.values.argmax())]
     agree, mean = ds["agree"].median("seed"), ds["excess_energy"].mean(["network", "seed"])
     return Equilibria(
         ds.attrs["initial_states"],

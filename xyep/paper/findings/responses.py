@@ -127,9 +127,10 @@ class Regions(Finding):
     statement = "A lattice organises itself into affected and marginal regions"
     whose = "paper"
     rule = (
-        f"hidden sites with at least {FRACTION:.0%} of the largest hidden response are affected; "
-        f"their share falls in more than {MOST:.0%} of the runs that solve XOR, and in more of "
-        f"them than of those that do not (Fisher's exact test, p < {LEVEL:g}); otherwise open"
+        f"hidden sites with at least {100 * FRACTION:.0f} % of the largest hidden response are "
+        f"affected; their share falls in more than {100 * MOST:.0f} % of the runs that solve XOR, "
+        "and in more of them than of those that do not (Fisher's exact test, "
+        f"p < {LEVEL:g}); otherwise open"
     )
     budget: Budget
     ends: dict[bool, tuple[float, float]]  # solved → median share before and after
@@ -145,13 +146,11 @@ class Regions(Finding):
 
     @property
     def measured(self) -> str:
+        kinds = {True: "solve XOR", False: "do not solve XOR"}
         words = [
-            f"{100 * a:.0f} % → {100 * b:.0f} % in runs that {text}, falling in {k}/{n}"
-            for text, (a, b), (k, n) in (
-                ("solve XOR", self.ends[True], self.fell[True]),
-                ("do not", self.ends[False], self.fell[False]),
-            )
-            if n
+            f"{100 * a:.0f} % → {100 * b:.0f} % in runs that {kinds[kind]}, falling in "
+            f"{self.fell[kind][0]}/{self.fell[kind][1]}"
+            for kind, (a, b) in self.ends.items()
         ]
         return f"affected share of the hidden sites {'; '.join(words)} ({p_text(self.p)})"
 

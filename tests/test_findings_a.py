@@ -1,0 +1,374 @@
+"""Findings of notebooks 01 to 03: verdicts follow from the numbers, in either direction."""
+
+import re
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import xarray as xr
+
+from xyep.paper.figures import equilibrium as drawn_equilibrium
+from xyep.paper.figures import responses as drawn_responses
+from xyep.paper.figures import xor as drawn_xor
+from xyep.paper.figures.style import METHODS, RC, look, shell_color
+from xyep.paper.findings import CONSISTENT, NOT_FOUND, OPEN, PARTLY, Finding, statements, statistics
+from xyep.paper.findings import equilibrium as equilibrium_findings
+from xyep.paper.findings import responses as response_findings
+from xyep.paper.findings import xor as xor_findings
+from xyep.paper.findings.words import label, percents
+
+PARAMETERS = {"epochs": 1000, "learning_rate": 0.02, "compare_epochs": 300}
+LATTICE = {"family": "lattice", "kind": "square", "skip_range": 0, "skips": 0}
+
+
+def runs(k, n):
+    return np.arange(n) < k
+
+
+def tree(parameters=PARAMETERS, **nodes):
+    found = xr.DataTree.from_dict({name.replace("__", "/"): ds for name, ds in nodes.items()})
+    found.attrs = {"parameters": parameters}
+    return found
+
+
+def networks(*traits):
+    """Coordinates over `network`, "" and NaN where a trait is missing."""
+    names = {name: type(t[name]) for t in traits for name in t}
+    empty = {str: "", int: np.nan, bool: np.nan, float: np.nan}
+    return {"network": [f"net{k}" for k in range(len(traits))]} | {
+        name: ("network", [t.get(name, empty[kind]) for t in traits])
+        for name, kind in names.items()
+    }
+
+
+# statistics
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "low", "high"),
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+        (20, 20, 0.8389, 1.0),
+    ],
+)
+def test_wilson_interval_of_textbook_cases(k, n, low, high):
+    """Against the values of Newcombe (1998), Statist. Med. 17, 857."""
+    assert statistics.wilson(k, n) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_better_has_a_direction_and_needs_enough_runs():
+    assert statistics.better(runs(18, 20), runs(5, 20))
+    assert not statistics.better(runs(5, 20), runs(18, 20))
+    assert not statistics.better(runs(3, 4), runs(1, 4))
+    assert not statistics.better(runs(7, 9), runs(7, 9))
+    assert not statistics.better(runs(18, 20), runs(5, 20), p=0.06)
+
+
+def test_paired_test_counts_seeds_not_conditions():
+    """Forty conditions of four seeds, all in favour of one side, are four cases: p = 2/2⁴."""
+    a = np.ones((40, 4), bool)
+    assert statistics.sign_p(a, ~a) == pytest.approx(2 / 2**4)
+    assert statistics.sign_p(a, a) == 1.0
+
+
+def test_holm_keeps_the_order_and_never_lowers_a_p():
+    p = np.array([0.04, 0.01, 0.03, 0.5])
+    corrected = statistics.holm(p)
+    assert corrected == pytest.approx([0.09, 0.04, 0.09, 0.5])
+    assert (corrected >= p).all() and (np.diff(corrected[np.argsort(p)]) >= 0).all()
+    assert statistics.holm([]).size == 0
+
+
+def test_one_run_decides_nothing():
+    for difference in (statistics.paired([0.9], [0.1]), statistics.welch([0.9], [0.1])):
+        assert difference.p == 1.0 and difference.low == -np.inf
+    assert statistics.paired([0.9, 0.9], [0.8, 0.8]).p == 0.5
+    assert statistics.paired([0.9, 0.8], [0.9, 0.8]).p == 1.0
+
+
+# looks
+
+
+def test_every_number_of_shells_and_every_method_has_its_own_look():
+    lattices = [look(LATTICE | {"size": 7, "shells": n}) for n in range(1, 9)]
+    looks = [*lattices, *METHODS.values(), look({"family": "all_to_all", "size": 6})]
+    assert len({one.color for one in looks}) == len(looks)
+    assert len({(one.marker, str(one.line)) for one in lattices}) == len(lattices)  # in grey too
+    assert lattices[4].label == "7×7, 5 shells" and shell_color(12) != shell_color(1)
+
+
+def test_labels():
+    square = LATTICE | {"size": 7, "shells": 12}
+    assert label(square) == "7×7, 12 shells" and label(square, full=False) == "12 shells"
+    other = {"family": "lattice", "kind": "honeycomb", "shape": "3x4", "shells": 2}
+    assert label(other) == "honeycomb 3×4, 2 shells"
+    assert (
+        label(LATTICE | {"size": 7, "shells": 1, "skip_range": 3}, False) == "1 shell, skips of 3"
+    )
+    assert percents([0.3, 0.3]) == "30 %"
+
+
+# 01
+
+
+def errors(powers):
+    """Errors that are powers of β, by estimator."""
+    beta, seeds = np.array([0.001, 0.01, 0.1, 1.0]), 5
+    spread = np.linspace(0.5, 2, seeds)
+    values = np.stack([beta[:, None] ** power * spread for power in powers])[None]
+    return xr.Dataset(
+        {"relative_error": (("network", "estimator", "beta", "seed"), values)},
+        networks({"family": "all_to_all", "size": 10})
+        | {"estimator": ["centered", "one_sided"], "beta": beta, "seed": np.arange(seeds)},
+        {"off_target": 1.0},
+    )
+
+
+@pytest.mark.parametrize(
+    ("powers", "verdict"), [((2, 1), CONSISTENT), ((1, 1), PARTLY), ((1, 2), NOT_FOUND)]
+)
+def test_powers_of_the_gradient_error(powers, verdict):
+    finding = equilibrium_findings.gradient_error(tree(gradient_error=errors(powers)))
+    assert finding.verdict == verdict
+    assert finding.powers["centered"] == pytest.approx((powers[0],) * 2)
+    assert "1 rad from the free answers" in finding.measured
+
+
+def equilibria():
+    dims, shape = ("network", "seed", "solver"), (3, 4, 2)
+    names = ("reached", "same_probability", "excess_energy", "smallest_eigenvalue")
+    coords = networks(
+        {"family": "all_to_all", "size": 9, "n_sites": 9},
+        LATTICE | {"size": 3, "shells": 1, "n_sites": 9},
+        LATTICE | {"size": 5, "shells": 1, "n_sites": 25},
+    )
+    values = np.random.default_rng(0).uniform(0.1, 1, (4, *shape))
+    return xr.Dataset(
+        {name: (dims, value) for name, value in zip(names, values)}
+        | {"agree": (dims[:2], values[0, ..., 0])},
+        coords | {"solver": ["fast", "gradient_flow"], "seed": np.arange(4)},
+        {"initial_states": 300},
+    )
+
+
+def relaxing():
+    time, sites = np.linspace(0, 20, 41), 5
+    decay = np.exp(-time)
+    role = ["input", "input", "hidden", "hidden", "output"]
+    shift = np.stack([s * (1 - decay)[:, None] * np.ones(sites) * 0.1 for s in (1, -1)])
+    return xr.Dataset(
+        {
+            "phase": (("time", "site"), decay[:, None] * np.ones(sites)),
+            "shift": (("nudging", "time", "site"), shift),
+            "flow_energy": ("time", decay),
+            "fast_energy": ("sweep", 10.0 ** -np.arange(12)),
+        },
+        {"time": time, "sweep": np.arange(12), "nudging": [0.5, -0.5], "role": ("site", role)},
+        {"beta": 0.5, "target": 1.5, "traits": LATTICE | {"size": 7, "shells": 4}},
+    )
+
+
+def basics():
+    return tree(gradient_error=errors((2, 1)), equilibria=equilibria(), dynamics=relaxing())
+
+
+# 02
+
+
+def ensembles(all_to_all, lattice, seeds=50):
+    traits = [{"family": "all_to_all", "size": 6}, {"family": "layered", "sizes": "2-4-1"}]
+    traits += [
+        LATTICE | {"size": 7, "shells": s, "placement": place}
+        for place in ("near", "far")
+        for s in (1, 2, 4)
+    ]
+    solved = np.array([runs(all_to_all, seeds)] * 2 + [runs(lattice, seeds)] * 6, float)
+    epoch = np.array([1, 10, 100])
+    mismatch = np.full((len(traits), seeds, 3), 0.3) + np.linspace(0, 0.1, seeds)[:, None]
+    return xr.Dataset(
+        {
+            "test_solved": (("network", "seed"), solved),
+            "mismatch": (("network", "seed", "epoch"), mismatch),
+        },
+        networks(*traits) | {"seed": np.arange(seeds), "epoch": epoch},
+    )
+
+
+@pytest.mark.parametrize(("lattice", "verdict"), [(20, CONSISTENT), (49, OPEN), (50, OPEN)])
+def test_lattices_are_harder_only_where_the_test_says_so(lattice, verdict):
+    finding = xor_findings.harder(tree(ensembles=ensembles(50, lattice)))
+    assert finding.verdict == verdict and len(finding.lattices) == 4
+    assert "within 1000 epochs at learning rate 0.02" in finding.measured
+
+
+def mapped(seeds=12):
+    traits, solved = [], []
+    for size in (5, 7):
+        for shells in (1, 4):
+            for distance in (1, 2, 4, 6):
+                if distance < size:
+                    traits.append(LATTICE | {"size": size, "shells": shells, "distance": distance})
+                    solved.append(runs(12 if shells == 4 and size == 5 else 6 // distance, seeds))
+    values = {"test_solved": (("network", "seed"), np.array(solved, float))}
+    return xr.Dataset(values, networks(*traits) | {"seed": np.arange(seeds)})
+
+
+def test_reach_is_read_from_the_largest_lattice():
+    finding = xor_findings.success_map(tree(success=mapped()))
+    assert finding.reach == (1, 1) and finding.distance == 4
+    assert finding.by_size == {5: "12/12", 7: "1/12"} and finding.p < 1e-4
+
+
+def compared(fast, flow, seeds=40):
+    traits = [
+        {"family": "all_to_all", "size": 6, "solver": solver}
+        for solver in ("fast", "gradient_flow")
+    ]
+    solved = np.array([runs(fast, seeds), runs(flow, seeds)], float)
+    values = {"test_solved": (("network", "seed"), solved)}
+    return xr.Dataset(values, networks(*traits) | {"seed": np.arange(seeds)})
+
+
+@pytest.mark.parametrize(("flow", "apart"), [(38, []), (10, ["all-to-all, 6 sites"])])
+def test_solvers_differ_only_where_the_test_says_so(flow, apart):
+    assert xor_findings.solvers(tree(solver_comparison=compared(40, flow))).apart == apart
+
+
+def training_of_xor():
+    return tree(ensembles=ensembles(50, 20), success=mapped(), solver_comparison=compared(40, 38))
+
+
+# 03
+
+
+def responding(fell_solved, fell_failing, seeds=40):
+    """One 3×3 lattice: the far sites' response is lost in so many of the runs of either kind."""
+    rng = np.random.default_rng(0)
+    x, y = (a.ravel().astype(float) for a in np.meshgrid(range(4), range(4)))
+    role = np.array(["input"] * 2 + ["hidden"] * 13 + ["output"])
+    solved = runs(seeds // 2, seeds)
+    fell = np.concatenate([runs(fell_solved, seeds // 2), runs(fell_failing, seeds // 2)])
+    response = np.ones((seeds, 2, 4, 16)) * rng.uniform(0.9, 1.0, 16)
+    response[fell, 1, :, 2:8] = 0.01
+    edges = np.array([[0, 5], [5, 6], [6, 15]])
+    node = xr.Dataset(
+        {
+            "nudge_response": (("seed", "snapshot", "sample", "site"), response),
+            "pattern_response": (("seed", "snapshot", "site"), response[:, :, 0]),
+            "coupling": (("seed", "snapshot", "edge"), rng.normal(size=(seeds, 2, 3))),
+        },
+        {
+            "seed": np.arange(seeds),
+            "snapshot": [0, 1000],
+            "x": ("site", x),
+            "y": ("site", y),
+            "role": ("site", role),
+            "output_distance": ("site", np.hypot(x - 3, y - 3)),
+            "source": ("edge", edges[:, 0]),
+            "target": ("edge", edges[:, 1]),
+        },
+    )
+    root = xr.Dataset(
+        {"test_solved": (("network", "seed"), solved[None].astype(float))},
+        networks(LATTICE | {"size": 4, "shells": 1, "distance": 3}) | {"seed": np.arange(seeds)},
+    )
+    return {"responses": root, "responses__net0": node}
+
+
+@pytest.mark.parametrize(
+    ("fell_solved", "fell_failing", "verdict"),
+    [(20, 2, CONSISTENT), (20, 20, OPEN), (10, 0, OPEN), (0, 20, OPEN)],
+)
+def test_regions_are_open_where_failing_runs_lose_them_too(fell_solved, fell_failing, verdict):
+    finding = response_findings.regions(tree(**responding(fell_solved, fell_failing)))
+    assert finding.verdict == verdict
+    assert finding.fell == {True: (fell_solved, 20), False: (fell_failing, 20)}
+
+
+def test_regions_without_a_solving_run_are_open():
+    nodes = responding(0, 5)
+    nodes["responses"]["test_solved"][:] = 0
+    finding = response_findings.regions(tree(**nodes))
+    assert finding.verdict == OPEN and finding.fell[True] == (0, 0)
+    assert "that solve" not in finding.measured and "5/40" in finding.measured
+
+
+def skipping(*places):
+    """(size, distance, solved without, solved with regular skips) of 20 seeds each."""
+    traits, solved = [], []
+    for size, distance, few, many in places:
+        base = LATTICE | {"size": size, "distance": distance}
+        for more, k in (
+            ({"shells": 1}, few),
+            ({"shells": 4}, few),
+            ({"shells": 1, "skip_range": 3}, many),
+            ({"shells": 1, "skips": 60}, many),
+        ):
+            traits.append(base | more)
+            solved.append(runs(k, 20))
+    far = np.random.default_rng(0).lognormal(size=(len(traits), 20, 2))
+    dims = ("network", "seed")
+    return xr.Dataset(
+        {
+            "test_solved": (dims, np.array(solved, float)),
+            "far_response": ((*dims, "snapshot"), far),
+            "output_response": ((*dims, "snapshot"), far * 0 + 1),
+        },
+        networks(*traits) | {"seed": np.arange(20), "snapshot": [0, 1000]},
+        {"far": 3},
+    )
+
+
+@pytest.mark.parametrize(
+    ("places", "verdict"),
+    [
+        (((7, 3, 2, 15), (11, 4, 1, 12)), CONSISTENT),
+        (((7, 3, 2, 15), (11, 4, 9, 10)), PARTLY),
+        (((7, 3, 9, 10), (11, 4, 9, 10)), OPEN),
+        (((7, 3, 15, 2), (11, 4, 12, 1)), OPEN),
+    ],
+)
+def test_skips_must_raise_success_and_nothing_is_said_of_why(places, verdict):
+    finding = response_findings.skips(tree(skips=skipping(*places)))
+    assert finding.verdict == verdict and len(finding.p) == 2
+    assert "response" not in finding.statement + finding.measured + finding.rule
+
+
+def responses_of_lattices():
+    return tree(**responding(20, 2), skips=skipping((7, 3, 2, 15), (11, 4, 1, 12)))
+
+
+# all
+
+
+DRAWN = [
+    (module, name, made)
+    for module, made in (
+        (drawn_equilibrium, basics),
+        (drawn_xor, training_of_xor),
+        (drawn_responses, responses_of_lattices),
+    )
+    for name in module.FIGURES
+]
+
+
+@pytest.mark.parametrize(("module", "name", "made"), DRAWN, ids=[name for _, name, _ in DRAWN])
+def test_figures_draw_and_caption_their_finding(module, name, made):
+    """A bold sentence, then at most 60 words; every axis has a label or names its ticks."""
+    figure, results = module.FIGURES[name], made()
+    finding = figure.finding(results)
+    caption = figure.caption(finding)
+    bold, text = re.fullmatch(r"\*\*(.+?\.)\*\* (.+)", caption).groups()
+    assert len(text.split()) <= 60, len(text.split())
+    assert "reproduced" not in caption and "**" not in bold
+    for statement in statements(finding):
+        assert isinstance(statement, Finding)
+        for field in ("statement", "whose", "rule", "measured", "verdict"):
+            assert getattr(statement, field).strip()
+    with mpl.rc_context(RC):
+        canvas = figure.draw(results, finding)
+        canvas.draw_without_rendering()
+    mpl.pyplot.close(canvas)
