@@ -43,7 +43,7 @@ from IPython.display import Markdown
 import xyep
 from xyep.paper import figures, studies
 from xyep.paper.findings import guidelines
-from xyep.training import make_training
+from xyep.settings import make_training
 
 notebook = "06_guidelines"
 study = studies.Study(notebook, globals())

@@ -1,10 +1,10 @@
-"""What notebook 06 measures with: decay lengths, noise of the readout, and results of notebooks before it."""
+"""What notebook 06 measures with: decay lengths, noise of the readout, lattices with skips."""
 
 import numpy as np
 import pytest
 
-from xyep.paper.studies import earlier
-from xyep.paper.studies.guidelines import NoisyAdam, decay_rate, log_profile, readout_noise
+import xyep
+from xyep.paper.studies.guidelines import NoisyGradient, decay_rate, log_profile, readout_noise
 from xyep.paper.studies.xor import skip_networks
 
 
@@ -33,11 +33,8 @@ def test_readout_noise_is_that_of_phases_read_with_errors(estimator, other):
 
 def test_noise_follows_from_step_and_parameters():
     def update(noise, step, first=0.3):
-        theta = np.append(first, np.zeros(50))
-        return (
-            NoisyAdam(0.1, noise=noise).update(theta, np.zeros(51), np.zeros((2, 51)), step, 0.1)
-            - theta
-        )
+        theta, noisy = np.append(first, np.zeros(50)), NoisyGradient(xyep.Adam(0.1), noise)
+        return noisy.update(theta, np.zeros(51), noisy.init(theta), step, 0.1) - theta
 
     assert np.array_equal(update(0.5, 3), update(0.5, 3))
     assert not np.array_equal(update(0.5, 3), update(0.5, 4))
@@ -45,17 +42,17 @@ def test_noise_follows_from_step_and_parameters():
     assert not update(0.0, 3).any()
 
 
+def test_noise_is_an_optimizer_of_training():
+    optimizer = NoisyGradient(xyep.Adam(0.1), 0.5)
+    training = xyep.Training(epochs=2, optimizer=optimizer)
+    assert (
+        isinstance(optimizer, xyep.Optimizer) and training.describe()["optimizer"]["noise"] == 0.5
+    )
+
+
 def test_skip_networks_differ_in_their_couplings_alone():
     networks = skip_networks(7, 3, [1, 2], 3, seed=5)
-    nearest, regular, random = (networks[name] for name in ("shells1", "skip3", "random"))
+    nearest, regular, random = (networks[name] for name in ("shells1", "skip", "random"))
     assert regular.n_couplings == random.n_couplings > nearest.n_couplings
     assert set(regular.lengths) == {1.0, 3.0} and set(nearest.lengths) == {1.0}
     assert not np.array_equal(random.edges, skip_networks(7, 3, [1, 2], 3, seed=6)["random"].edges)
-    assert len({tuple(net.labels) for net in networks.values()}) == 1
-
-
-def test_missing_results_of_an_earlier_notebook(tmp_path, monkeypatch):
-    (tmp_path / "notebooks").mkdir()
-    monkeypatch.setenv("XYEP_PROJECT_DIR", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match="run `xyep reproduce 05 --profile smoke` first"):
-        earlier("05_mnist_stacked_lattices", "smoke")

@@ -112,7 +112,7 @@ def reach(tree: xr.DataTree) -> Reach:
     for name, rows in by_kind(tree["reach"].to_dataset()).items():
         lattices[name] = []
         for traits, ds in rows:
-            profile = ds["log_response"].mean("seed").dropna("distance").values
+            profile = ds["log_response"].mean("seed").dropna("output_distance").values
             rates = ds["decay_rate"].values
             # random skips make a small world, in which the response levels off
             length = None if is_random(traits) else decay_length(rates)
@@ -289,13 +289,17 @@ class Recommendation(Finding):
     """Something that was tested; `recommendations` corrects p over all tests of this notebook."""
 
     statement: str
-    measured: str
+    numbers: str
     rule: str
     where: str  # node and figure
     holds: bool  # whether the numbers point in the direction of the statement
     p: float
 
     whose = "ours"
+
+    @property
+    def measured(self) -> str:
+        return f"{self.numbers}; {p_text(self.p)}"
 
     @property
     def verdict(self) -> str:
@@ -517,6 +521,6 @@ def table(found: list[Finding]) -> str:
             if one.added:
                 measured = f"{one.other.name}: {spending(one)}; {p_text(one.p)}"
         if isinstance(one, Recommendation):
-            measured, where = f"{measured}; {p_text(one.p)}", one.where
+            where = one.where
         rows.append(f"| {one.statement} | **{one.verdict}** | {measured} | {one.rule} | {where} |")
     return "\n".join(rows)

@@ -16,8 +16,8 @@ from ...optimizers import Adam
 from ...random import normal
 from ...relaxation import GaussSeidel, relax
 from ...responses import nudge_response
+from ...settings import Training, make_training
 from ...tasks import load_task
-from ...training import Training, make_training
 from .xor import skip_networks
 
 Lattices = Mapping[str, Sequence[Network]]
@@ -89,9 +89,9 @@ def decay_rate(profile: np.ndarray) -> np.ndarray:
 def reach(lattices: Lattices) -> xr.Dataset:
     """Nudge response (β → 0) of untrained lattices over the distance from the output.
 
-    ``log_response`` (network, seed, distance) is the mean over patterns and sites of ln|response|,
-    the response in rad per unit of β, out to half the lattice; ``decay_rate`` (network, seed) the
-    rate of its decay.
+    ``log_response`` (network, seed, output_distance) is the mean over patterns and sites of
+    ln|response|, the response in rad per unit of β, out to half the lattice; ``decay_rate``
+    (network, seed) the rate of its decay.
     """
     task, coords = load_task("xor"), _coords(lattices)
     shape = len(lattices), len(coords["seed"])
@@ -110,11 +110,11 @@ def reach(lattices: Lattices) -> xr.Dataset:
     long_name = "rms length of the couplings"
     return xr.Dataset(
         {
-            "log_response": ((*dims, "distance"), profiles),
+            "log_response": ((*dims, "output_distance"), profiles),
             "decay_rate": (dims, rate, {"units": f"1/{constant}"}),
             "coupling_length": (dims, length, {"long_name": long_name, "units": constant}),
         },
-        coords | {"distance": np.arange(profiles.shape[-1])},
+        coords | {"output_distance": np.arange(profiles.shape[-1])},
     )
 
 

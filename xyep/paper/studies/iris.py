@@ -8,11 +8,12 @@ import xarray as xr
 
 from ...ensembles import Case, train_ensemble
 from ...lattices import all_to_all, iris_lattice, layered
-from ...network import Network, Parameters
+from ...network import Network
 from ...optimizers import Adam
 from ...relaxation import GaussSeidel, relax
+from ...settings import Training, make_training
+from ...store import parameters_of
 from ...tasks import Task, load_task
-from ...training import Training, make_training
 
 INPUTS, OUTPUTS, FOLDS = 4, 3, 5
 
@@ -188,9 +189,7 @@ def _sweeps(net, run, seed):
     """(when, 2): mean sweeps from random states to equilibria of the test flowers; cut short."""
     inputs, found = iris_fold(seed).test.inputs, []
     for shot in (0, -1):
-        one = run.isel(seed=0, snapshot=shot)
-        names = ("coupling", "bias_amplitude", "bias_phase")
-        parameters = Parameters(*(one[name].values.astype(float) for name in names))
+        parameters = parameters_of(run, shot)
         eq = relax(net, parameters, inputs, seed=seed, method=TO_EQUILIBRIUM, warn=False)
         found.append((eq.iterations.mean(), eq.n_unconverged))
     return found

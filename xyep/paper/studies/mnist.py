@@ -12,8 +12,8 @@ from ...ensembles import Case, select, train_ensemble
 from ...lattices import layered, stacked_lattices
 from ...network import Network
 from ...optimizers import Adam
+from ...settings import IMAGES, make_training
 from ...tasks import Task
-from ...training import IMAGES, make_training
 
 
 def image_networks(
@@ -120,7 +120,7 @@ def chosen(tuning: xr.Dataset) -> dict[str, dict[str, float]]:
     found = {}
     for name in dict.fromkeys(tuning["tuned"].values.tolist()):
         tried = select(tuning, tuned=name)
-        best = tried.isel(network=int(tried["validation_accuracy"].argmax()))
+        best = tried.isel(network=int(np.argmax(tried["validation_accuracy"].values)))
         found[name] = {dim: float(best[dim]) for dim in tuning.attrs["grid"]}
     return found
 
