@@ -223,7 +223,7 @@ def check_instance(
         if isinstance(value, type):
             called = f" (an object, as {value.__name__}(...) makes it, not the class)"
         raise TypeError(f"{name}: found {found(value)}; {wanted} is needed{called}")
-    return value
+    return value  # type: ignore[return-value]
 
 
 def check_options(name: str, cls: type, options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -235,7 +235,7 @@ def check_options(name: str, cls: type, options: Mapping[str, Any]) -> Mapping[s
         ...
     TypeError: optimizer: found the option 'rate'; one of learning_rate, momentum is needed
     """
-    allowed = [f.name for f in fields(cls) if f.init]  # type: ignore[arg-type]
+    allowed = [f.name for f in fields(cls) if f.init]
     for option in options:
         if option not in allowed:
             raise TypeError(

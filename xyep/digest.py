@@ -17,7 +17,6 @@ Modules whose names are made up while running (``import_module(name)``) are not 
 """
 
 import ast
-import copyreg
 import dataclasses
 import inspect
 import textwrap
@@ -138,7 +137,11 @@ def _state(value: Any) -> Any:
         make, (cls, *arguments), *state = value.__reduce_ex__(2)
     except Exception:  # whatever an object raises that cannot be taken apart
         raise _unknown(value) from None
-    if make is not copyreg.__newobj__ or cls.__module__ == "builtins" or any(state[1:]):
+    if (
+        getattr(make, "__name__", "") != "__newobj__"
+        or cls.__module__ == "builtins"
+        or any(state[1:])
+    ):
         raise _unknown(value)
     return [arguments, state[0] if state else None]
 
@@ -369,7 +372,7 @@ def _ask(package: str, attributes: tuple[str, ...]) -> set[_Node]:
     return found
 
 
-def _follow(module: str, name: str, seen: frozenset = frozenset()) -> set[_Node]:
+def _follow(module: str, name: str, seen: frozenset[tuple[str, str]] = frozenset()) -> set[_Node]:
     """Where ``from module import name`` leads to."""
     if not _is_package(module):
         return {_Node("module", module)}
@@ -497,12 +500,10 @@ def _pieces(node: ast.JoinedStr) -> str:
     """Parts of an f-string; versions of Python cut its plain text in different pieces."""
     merged: list[Any] = []
     for value in node.values:
-        if isinstance(value, ast.Constant) and merged and isinstance(merged[-1], str):
-            merged[-1] += value.value
-        elif isinstance(value, ast.Constant):
-            merged.append(value.value)
-        else:
-            merged.append(value)
+        piece = value.value if isinstance(value, ast.Constant) else value
+        if isinstance(piece, str) and merged and isinstance(merged[-1], str):
+            piece = merged.pop() + piece
+        merged.append(piece)
     return ", ".join(
         ascii(piece) if isinstance(piece, str) else _dump(piece) for piece in merged if piece != ""
     )

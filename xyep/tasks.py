@@ -149,7 +149,7 @@ class Task:
             )
         features = _features(X)
         classes, labels = _classes_of(y, len(features))
-        parts: dict[str, list[NDArray]] = {name: [] for name in SPLITS}
+        parts: dict[str, list[NDArray[Any]]] = {name: [] for name in SPLITS}
         for number, label in enumerate(classes):
             members = np.flatnonzero(labels == number)
             members = members[permutation(len(members), seed, number)]
@@ -471,7 +471,7 @@ def _share(part: float, n: int) -> int:
     return int(part * n + 0.5)
 
 
-def _scaled(features: NDArray, train: NDArray) -> NDArray[np.float64]:
+def _scaled(features: NDArray[Any], train: NDArray[Any]) -> NDArray[np.float64]:
     """Features scaled linearly to ±π/2 over the training samples, and cut off there."""
     low, high = features[train].min(axis=0), features[train].max(axis=0)
     middle, half = low / 2 + high / 2, high / 2 - low / 2  # halves, as a sum may overflow
@@ -505,7 +505,7 @@ def load_task(
     fold: int | None = None,
     folds: int | None = None,
     validation: float | None = None,
-    shifts: Sequence[Sequence[float]] | NDArray | None = None,
+    shifts: Sequence[Sequence[float]] | NDArray[Any] | None = None,
     folder: str | Path | None = None,
 ) -> Task:
     """One of the paper's tasks, a small stand-in, or a folder of images.
@@ -595,7 +595,9 @@ def _xor() -> Task:
     return Task("xor", inputs, HALF_PI * np.array([[-1.0], [1.0], [1.0], [-1.0]]))
 
 
-def _set_aside(train: NDArray, part: float, seed: int | None) -> tuple[NDArray, NDArray]:
+def _set_aside(
+    train: NDArray[Any], part: float, seed: int | None
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Training and validation samples: random or, without a seed, the first and the last ones."""
     order = (
         np.arange(len(train))[::-1] if seed is None else permutation(len(train), seed, _VALIDATION)
@@ -608,7 +610,9 @@ def _set_aside(train: NDArray, part: float, seed: int | None) -> tuple[NDArray, 
     return np.sort(train[order[cut:]]), np.sort(train[order[:cut]])
 
 
-def _splits(train: NDArray, validation: NDArray, test: NDArray) -> dict[str, np.ndarray]:
+def _splits(
+    train: NDArray[Any], validation: NDArray[Any], test: NDArray[Any]
+) -> dict[str, np.ndarray]:
     parts = {"train": train, "validation": validation, "test": test}
     return {name: numbers for name, numbers in parts.items() if len(numbers)}
 
@@ -635,9 +639,9 @@ def _iris(seed: int, fold: int, folds: int, part: float) -> Task:
 
 def _images(
     name: str,
-    pixels: NDArray,
+    pixels: NDArray[Any],
     white: int,
-    labels: NDArray,
+    labels: NDArray[Any],
     n_train: int,
     seed: int | None,
     part: float,
