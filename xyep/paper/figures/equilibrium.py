@@ -24,9 +24,11 @@ def _draw_dynamics(tree: xr.DataTree, finding: Dynamics) -> Canvas:
     for sign, line in ((0, "-"), (1, "--")):
         shift = ds["shift"].isel(nudging=sign)
         axes[1].plot(time, shift.isel(site=some), line, color="0.7", lw=0.7)
-        text = f"output, β = {float(shift['nudging']):+g}"
+        text = f"output, {'+−'[sign]}β"
         axes[1].plot(time, shift.isel(site=-1), line, color=flow.color, label=text)
+    low, high = axes[1].get_ylim()
     axes[1].set(ylabel="change of the phase (rad)", title="nudged from there")
+    axes[1].set_ylim(low, high + 0.35 * (high - low))  # room for the legend
     settled = np.flatnonzero(
         (np.abs(ds["shift"] - ds["shift"][:, -1]) > 1e-3).any(["nudging", "site"])
     )
