@@ -8,6 +8,7 @@ and cosine are `xyep.kernels.elementary`'s, and sums avoid BLAS, for the same bi
 """
 
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -141,24 +142,26 @@ def sum_tied(net: Network, per_coupling: ArrayLike) -> Floats:
     return _apply(tie.tocsr(), values)
 
 
-def _differences(net, phases):
+def _differences(net: Network, phases: Floats) -> Floats:
     """(…, coupling) φ_i − φ_j"""
     return phases[..., net.edges[:, 0]] - phases[..., net.edges[:, 1]]
 
 
-def _apply(matrix, values):
+def _apply(matrix: Any, values: Floats) -> Floats:
     """A sparse matrix times the last axis of `values`, whatever axes come before it."""
     *batch, n = values.shape
     return (matrix @ values.reshape(prod(batch), n).T).T.reshape(*batch, matrix.shape[0])
 
 
-def _checked(net, parameters, phases, batch=True):
+def _checked(
+    net: Network, parameters: Parameters, phases: ArrayLike, batch: bool = True
+) -> tuple[Parameters, Floats]:
     check_instance("net", net, Network)
     shape = _any_batch(phases, net.n_sites) if batch else (net.n_sites,)
     return net.check_parameters(parameters), check_phases("phases", phases, shape)
 
 
-def _any_batch(values, n):
+def _any_batch(values: ArrayLike, n: int) -> tuple[int | None, ...]:
     """The shape (…, n) with as many axes as `values` have."""
     try:
         axes = np.ndim(values)

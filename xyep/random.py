@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from .checks import check_integer
 from .kernels.elementary import cosine, logarithm, sine
 
+Words = NDArray[np.uint64]
+
 _UNIFORM, _NORMAL, _PERMUTATION = range(3)
 
 
-def _words(first: int, stop: int, stream: int, seed: int, counter: tuple[int, ...]) -> NDArray:
+def _words(first: int, stop: int, stream: int, seed: int, counter: tuple[int, ...]) -> Words:
     """Words number `first` to `stop` of the sequence of a seed, two counters and a stream."""
     seed = check_integer("seed", seed, 0, 2**64 - 1)
     if len(counter) > 2:
@@ -40,7 +42,13 @@ def _shape(shape: int | tuple[int, ...]) -> tuple[int, ...]:
     return tuple(check_integer("shape", n, 0) for n in shape)
 
 
-def _rows(shape, rows, stream, seed, counter):
+def _rows(
+    shape: int | tuple[int, ...],
+    rows: tuple[int, int] | None,
+    stream: int,
+    seed: int,
+    counter: tuple[int, ...],
+) -> Words:
     """The words of an array of that shape, or of its rows (start, stop) along the first axis."""
     shape = _shape(shape)
     if rows is None:
@@ -73,7 +81,7 @@ def uniform(
     >>> bool((uniform((100, 2), 7, rows=(0, 2)) == uniform((2, 2), 7)).all())
     True
     """
-    return (_rows(shape, rows, _UNIFORM, seed, counter) >> 11) * 2.0**-53
+    return (_rows(shape, rows, _UNIFORM, seed, counter) >> 11).astype(np.float64) * 2.0**-53
 
 
 def phases(
@@ -87,7 +95,7 @@ def phases(
     >>> phases(3, 7)
     array([ 2.33780646, -1.28575723, -0.50204109])
     """
-    words = _rows(shape, rows, _UNIFORM, seed, counter) >> 12
+    words = (_rows(shape, rows, _UNIFORM, seed, counter) >> 12).astype(np.float64)
     return np.pi * ((2.0 * words + 1.0) * 2.0**-52 - 1.0)
 
 
@@ -102,7 +110,7 @@ def normal(shape: int | tuple[int, ...], seed: int, *counter: int) -> NDArray[np
     """
     shape = _shape(shape)
     n = prod(shape)
-    words = _words(0, n + n % 2, _NORMAL, seed, counter) >> 12
+    words = (_words(0, n + n % 2, _NORMAL, seed, counter) >> 12).astype(np.float64)
     pairs = ((2.0 * words + 1.0) * 2.0**-53).reshape(-1, 2)
     radius, angle = np.sqrt(-2.0 * logarithm(pairs[:, 0])), 2.0 * np.pi * pairs[:, 1]
     both = np.stack([radius * cosine(angle), radius * sine(angle)], axis=1)

@@ -4,6 +4,8 @@ Phases are in radians. The nudging strength β is a pure number, as the cost C c
 unit of energy as the couplings; a nudge response, radians per unit of β, is therefore in rad.
 """
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
@@ -24,7 +26,9 @@ def circular_difference(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     return np.pi - np.mod(np.pi - np.subtract(a, b, dtype=float), 2 * np.pi)
 
 
-def _checked(net, parameters, eq):
+def _checked(
+    net: Network, parameters: Parameters, eq: Equilibrium
+) -> tuple[Parameters, NDArray[np.float64]]:
     """Parameters, and (sample, site) phases of the equilibrium."""
     check_instance("net", net, Network)
     check_instance("eq", eq, Equilibrium, "an Equilibrium, as relax() returns it,")
@@ -137,7 +141,13 @@ def input_response(net: Network, parameters: Parameters, eq: Equilibrium) -> xr.
     return _labelled(net, values, ("sample", "site", "input"), "input_response", attrs)
 
 
-def _labelled(net, values, dims, name, attrs):
+def _labelled(
+    net: Network,
+    values: NDArray[np.float64],
+    dims: tuple[str, ...],
+    name: str,
+    attrs: dict[str, Any],
+) -> xr.DataArray:
     return xr.DataArray(values, dims=dims, coords=net.site_coords(), name=name, attrs=attrs)
 
 
