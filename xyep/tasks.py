@@ -656,8 +656,11 @@ def _images(
     splits = _splits(train, validation, np.arange(n_train, n))
     moves = _moves(shifts, size)
     if len(moves):
-        source = np.concatenate([np.arange(n), np.tile(train, len(moves))])
-        images = np.concatenate([images, *(_moved(images[train], move) for move in moves)])
+        source, known = np.concatenate([np.arange(n), np.tile(train, len(moves))]), images
+        images = np.empty((len(source), *size), np.float32)
+        images[:n] = known
+        for copy, move in zip(images[n:].reshape(len(moves), len(train), *size), moves):
+            copy[...] = _moved(known[train], move)
         labels = labels[source]
         splits["train"] = np.concatenate([train, np.arange(n, len(source))])
     classes, labels = np.unique(labels, return_inverse=True)
@@ -687,6 +690,8 @@ def _moves(shifts: Any, size: list[int]) -> NDArray[np.float64]:
 def _moved(images: NDArray[np.float32], by: Iterable[float]) -> NDArray[np.float32]:
     """(image, row, column) moved by (rows, columns): image(x − by), linear between pixels."""
     for axis, shift in enumerate(by, 1):
+        if not shift:
+            continue
         images = np.moveaxis(_moved_rows(np.moveaxis(images, axis, 0), float(shift)), 0, axis)
     return images
 
