@@ -27,7 +27,7 @@ READERS = {
     "cli.py",
     "digest.py",
     "kernels/cache.py",
-    "paper/cells.py",
+    "paper/scripts.py",
     "paper/figures/__init__.py",
     "paper/fresh.py",
     "paper/notebooks.py",

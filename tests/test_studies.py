@@ -6,7 +6,7 @@ import xarray as xr
 
 import xyep
 from xyep import paths
-from xyep.paper import cells, fresh
+from xyep.paper import fresh, scripts
 from xyep.paper.studies import Study
 
 NET = xyep.square_lattice((3, 3), inputs=[(0, 0), (0, 2)], outputs=[(2, 2)])
@@ -227,18 +227,18 @@ def test_a_readers_own_study_goes_on_from_the_papers_results(where, monkeypatch)
 
 
 def test_parameters_of_a_notebook(where):
-    found = cells.parameters("01_some")
+    found = scripts.parameters("01_some")
     assert found["epochs"] == (5, "of training") and found["grid"] == (
         {"beta": [0.1]},
         "of settings",
     )
-    assert list(found)[:3] == list(cells.OPTIONS)
+    assert list(found)[:3] == list(scripts.OPTIONS)
 
 
 def test_values_are_written_into_the_cell():
     cell = NOTEBOOK[NOTEBOOK.index("profile =") : NOTEBOOK.index("# %%\nstudy")]
-    assert cells.written(cell, {"epochs": 5, "betas": [0.1, 0.001]}) == cell
-    text = cells.written(cell, {"grid": {"beta": [1.0]}, "epochs": 7, "profile": "quick"})
+    assert scripts.written(cell, {"epochs": 5, "betas": [0.1, 0.001]}) == cell
+    text = scripts.written(cell, {"grid": {"beta": [1.0]}, "epochs": 7, "profile": "quick"})
     assert text == cell.replace('"paper"', "'quick'").replace("= 5", "= 7").replace(
         '{\n    "beta": [0.1],\n}', "{'beta': [1.0]}"
     )

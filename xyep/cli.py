@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from . import __version__
 from .checks import check_integer
-from .paper.cells import OPTIONS, PROFILES, check_parameters, names, parameters
+from .paper.scripts import OPTIONS, PROFILES, check_parameters, names, parameters
 
 #: Numbers of YAML 1.2, which takes ``1e-3`` for one; the YAML of Python takes it for text.
 NUMBER = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")

@@ -14,7 +14,7 @@ from typing import Any
 import xarray as xr
 
 from .. import digest
-from .cells import names, source
+from .scripts import names, source
 
 
 def key(

@@ -16,8 +16,8 @@ from .. import digest
 from ..checks import check_choice, check_integer
 from ..paths import data, figures, project, results
 from . import fresh
-from .cells import PROFILES, check_parameters, names, source, written
 from .figures import SUFFIXES, figures_of, module_of
+from .scripts import PROFILES, check_parameters, names, source, written
 
 
 class NotebookError(RuntimeError):

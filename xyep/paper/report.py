@@ -14,10 +14,10 @@ import xarray as xr
 
 from ..paths import figures, project, results
 from ..store import read_tree
-from .cells import names, source
 from .figures import SUFFIXES, caption_of, figures_of
 from .findings import Finding, statements
 from .notebooks import executed
+from .scripts import names, source
 
 PROFILE = "paper"
 

@@ -14,7 +14,7 @@ from ...ensembles import discard_partial
 from ...paths import results
 from ...provenance import provenance
 from ...store import StoreError, partial_folder, read_tree, write_tree
-from .. import cells, fresh
+from .. import fresh, scripts
 
 Found = xr.Dataset | xr.DataTree | dict[str, xr.Dataset]
 
@@ -57,7 +57,7 @@ class Study:
     """
 
     def __init__(self, notebook: str, namespace: MutableMapping[str, Any]) -> None:
-        known = cells.parameters(notebook)
+        known = scripts.parameters(notebook)
         missing = [name for name in known if name not in namespace]
         if missing:
             raise ValueError(
@@ -65,10 +65,10 @@ class Study:
                 "run its parameters cell first"
             )
         given = {name: namespace[name] for name in known}
-        cells.check_parameters(notebook, given)
-        self.profile = check_choice("profile", given["profile"], cells.PROFILES)
+        scripts.check_parameters(notebook, given)
+        self.profile = check_choice("profile", given["profile"], scripts.PROFILES)
         self.where = {"workers": given["workers"], "scheduler": given["scheduler"]}
-        self.parameters = {n: v for n, v in given.items() if n not in cells.OPTIONS}
+        self.parameters = {n: v for n, v in given.items() if n not in scripts.OPTIONS}
         published = results("paper", notebook)
         if self.profile == "paper" and published.exists() and not _asked_for():
             changed = _changed(self.parameters, read_attrs(published).get("parameters"))
