@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -89,9 +89,13 @@ def draw(
         if not which.any():
             continue
         color = {"input": "0.15", "hidden": "0.75", "output": "0.15"}[role]
-        look = {"color": color} if sites is None else {"c": sites[which], "cmap": "viridis"}
+        look: dict[str, Any] = {"color": color}
+        if sites is not None:
+            look = {"c": sites[which], "cmap": "viridis"} | limits
+        x, y = place[which].T
         ax.scatter(
-            *place[which].T,
+            x,
+            y,
             s=size * (1.0 if role == "hidden" else 1.8),
             marker=marker,
             edgecolors="black",
@@ -99,7 +103,6 @@ def draw(
             label=role,
             zorder=2,
             **look,
-            **limits,
         )
     ax.autoscale_view()
     ax.set_aspect("equal")

@@ -358,18 +358,6 @@ class Network:
         return role
 
     @cached_property
-    def graph(self):
-        """Couplings as rows of the free sites, for the kernels."""
-        from .kernels.rows import pack
-
-        return pack(self.edges, self.parameter, self.n_inputs, self.n_outputs, self.n_sites)
-
-    @cached_property
-    def paired(self):
-        """Whether the kernels visit most sites two at a time."""
-        return len(self.graph.free.middle) < 0.75 * self.n_free
-
-    @cached_property
     def digest(self) -> str:
         """SHA-256 of couplings, roles and scales: equal for networks that train alike."""
         sizes = (self.n_sites, self.n_inputs, self.n_outputs)
@@ -485,6 +473,7 @@ class Network:
         >>> net.displacements(net.site((0, 0)), net.site((0, 5)))
         array([-1.,  0.,  0.])
         """
+        source, target = np.asarray(source), np.asarray(target)
         return nearest_image(self.positions[target] - self.positions[source], self.periods)
 
     def distance_from(self, role: str) -> np.ndarray:
@@ -727,7 +716,7 @@ class Network:
         )
 
 
-def _integers(name: str, values: Any, shape: tuple) -> np.ndarray:
+def _integers(name: str, values: Any, shape: tuple[Any, ...]) -> np.ndarray:
     if isinstance(values, (list, tuple, range, np.ndarray)) and len(values) == 0:
         values = np.zeros((0, *shape[1:]), np.intp)
     return check_array(name, values, shape, dtype=np.intp)
