@@ -176,18 +176,13 @@ def _stacked(cases, results):
             run = Run(case.net, case.task, case.training, seed)
             run.restore(results[name, seed])
             runs.append(run)
-        over = xr.Variable("seed", list(case.seeds))
         seconds = np.array([results[name, s]["seconds"] for s in case.seeds], np.float32)
-        one = xr.concat([history(run) for run in runs], over, combine_attrs="override")
-        one = one.assign(seconds=("seed", seconds))
-        histories.append(one)
+        one = _over_seeds([history(run) for run in runs], case.seeds)
+        histories.append(one.assign(seconds=("seed", seconds)))
         if case.training.snapshots:
-            shots = [snapshots(run) for run in runs]
-            same = {"coords": "minimal", "compat": "override", "combine_attrs": "override"}
-            # the parameter of a coupling is a coordinate, its value a variable of the same length
-            node = xr.concat(shots, over, data_vars="all", **same)
             attrs = attributes(case.net, case.task, case.training)
-            nodes[name] = described(node.rename()).assign_attrs(attrs)
+            node = _over_seeds([snapshots(run) for run in runs], case.seeds)
+            nodes[name] = described(node).assign_attrs(attrs)
     names = xr.Variable("network", np.array(list(cases), dtype=object))
     root = xr.concat(
         histories, names, join="outer", data_vars="all", combine_attrs="override", fill_value=np.nan
@@ -200,6 +195,16 @@ def _stacked(cases, results):
         there = attributes(case.net, case.task, case.training)
         shared = {k: v for k, v in shared.items() if there.get(k) == v}
     return xr.DataTree.from_dict({"/": root.assign_attrs(shared)} | nodes)
+
+
+def _over_seeds(datasets, seeds):
+    """Variables of equal Datasets along a new dimension; the values of couplings are one of them."""
+    first, stacked = datasets[0], {}
+    for name in [*first.data_vars, *({"coupling"} & set(first.variables))]:
+        values = np.stack([ds[name].values for ds in datasets])
+        stacked[name] = (("seed", *first[name].dims), values, first[name].attrs)
+    coords = {name: coord for name, coord in first.coords.items() if name != "coupling"}
+    return xr.Dataset(stacked, coords | {"seed": list(seeds)})
 
 
 def _traits(cases):

@@ -19,13 +19,13 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import coo_array, csr_array, diags_array
 from scipy.sparse.csgraph import connected_components
 
 from .blocks import Layout, graph_of, over_threads
 from .checks import check_instance, check_integer
 from .cost import Cost, as_cost, as_nudging, at_pole, check_targets, gradient_of, mismatch, nudge_of
-from .energy import hessian
+from .energy import force, hessian
 from .kernels import updates
 from .kernels.elementary import cosine, sine
 from .kernels.fast import Batch, Model, Report, contrast_blocks, gradient_blocks
@@ -476,10 +476,9 @@ def ep_gradient(
     options = {"tol": tol, "sweeps": sweeps, "over_relaxation": over_relaxation}
     options |= {"max_sweeps": max_sweeps, "dtype": dtype, "rtol": rtol, "atol": atol}
     options |= {"max_time": max_time, "max_steps": max_steps}
-    if method is None or (method == "fast" and tol is None and dtype is None and sweeps is None):
-        method = enough_for(beta)
-        if dtype is not None and tol is None and sweeps is None and dtype != method.dtype:
-            options["tol"] = max(method.tol, 1e-5) if dtype == "float32" else method.tol
+    if method is None:
+        asked = not (tol is None and sweeps is None and dtype is None)
+        method = "fast" if asked else enough_for(beta)
     solver = as_solver(method, **options)
     start = as_start(net, initial, len(inputs), seed)
     if isinstance(estimator, Holomorphic):
@@ -563,13 +562,16 @@ class LinearResponse:
         n, last = net.n_inputs, net.n_outputs
         self.net, self.hessian = net, hessian(net, parameters, phases)
         free = csr_array(self.hessian[n:, n:])
-        self.modes = zero_modes(net, parameters)
+        self.modes, self.spring = zero_modes(net, parameters), np.zeros(free.shape[0])
         if len(self.modes):
             # a spring at one site of each mode holds it, and is not felt by a source without torque
-            held = self.modes.argmax(axis=1)
-            spring = np.full(len(held), np.abs(free.data).max(initial=1.0))
-            free = csr_array(free + coo_array((spring, (held, held)), shape=free.shape))
+            self.spring[self.modes.argmax(axis=1)] = np.abs(free.data).max(initial=1.0)
+            free = csr_array(free + diags_array(self.spring))
         self.factorisation = Factorisation(free, narrow_order(free, last))
+
+    def without_rotation(self, source):
+        """The part of a source that acts along no zero mode."""
+        return source - self.modes.T @ (self.modes @ source)
 
     def solve(self, source):
         """H⁻¹ source for a (free site,) or (free site, k) source."""
@@ -583,8 +585,7 @@ class LinearResponse:
                 f"neither bias nor input, and the cost acts along it (overlap {along:.1e}); give "
                 "these sites a bias or an input"
             )
-        found = self.factorisation.solve(source)
-        return found - self.modes.T @ (self.modes @ found)
+        return self.without_rotation(self.factorisation.solve(source))
 
 
 def zero_modes(net, parameters):
@@ -639,7 +640,8 @@ def implicit_gradient(
     eq = relax(net, p, inputs, seed=seed, initial=initial, method=method, tol=tol, threads=threads)
     parts = net.unflatten(np.zeros(net.n_parameters + 2 * net.n_sites))
     i, j = net.edges.T
-    for phases, target in zip(eq.phases, targets):
+    states = np.array([polished(net, p, state) for state in eq.phases])
+    for phases, target in zip(states, targets):
         response = nudge_solution(net, p, phases, target, cost)  # −H⁻¹ ∂C/∂φ, zero at inputs
         # ∂²E/∂φ∂J · response
         torque = sine(phases[i] - phases[j]) * (response[i] - response[j])
@@ -648,7 +650,7 @@ def implicit_gradient(
         parts.bias_amplitude[:] += sine(away) * response
         parts.bias_phase[:] -= p.bias_amplitude * cosine(away) * response
     vector = np.concatenate(parts) / len(inputs)
-    outputs = eq.phases[:, net.n_sites - net.n_outputs :]
+    outputs = states[:, net.n_sites - net.n_outputs :]
     return Gradient(
         *net.unflatten(vector),
         cost=cost(outputs, targets),
@@ -658,8 +660,21 @@ def implicit_gradient(
         converged=eq.converged[None],
         at_pole=at_pole(cost, outputs, targets),
         beyond_radius=np.zeros(len(outputs), bool),
-        _phases=eq.phases,
+        _phases=states,
     )
+
+
+def polished(net, parameters, phases, steps=3):
+    """One free equilibrium to the last digits, by Newton's method as long as it comes closer."""
+    left = force(net, parameters, phases)[net.n_inputs :]
+    for _ in range(steps):
+        linear, trial = LinearResponse(net, parameters, phases), phases.copy()
+        trial[net.n_inputs :] += linear.solve(linear.without_rotation(left))
+        there = force(net, parameters, trial)[net.n_inputs :]
+        if not np.abs(there).max() < np.abs(left).max():
+            break
+        phases, left = trial, there
+    return phases
 
 
 def nudge_solution(net, parameters, phases, target, cost):
