@@ -194,6 +194,8 @@ def _stacked(cases, results):
     for case in cases.values():
         there = attributes(case.net, case.task, case.training)
         shared = {k: v for k, v in shared.items() if there.get(k) == v}
+    # cases may have seeds of their own; a tree wants the same ones in all of its nodes
+    nodes = {name: node.reindex(seed=root["seed"].values) for name, node in nodes.items()}
     return xr.DataTree.from_dict({"/": root.assign_attrs(shared)} | nodes)
 
 
