@@ -100,16 +100,19 @@ def _draw_map(tree: xr.DataTree, finding: SuccessMap) -> Canvas:
 
 
 def _caption_map(f: SuccessMap) -> str:
-    reach = " and ".join(f"{r} with {shells(s)}" for r, s in zip(f.reach, f.shells))
+    reach = " and ".join(
+        f"{f'up to distance {r}' if r else 'at no distance'} with {shells(s)}"
+        for r, s in zip(f.reach, f.shells)
+    )
     sizes = ", ".join(f"{count} on {size}×{size}" for size, count in f.by_size.items())
     matters = ": size matters too" if f.p < LEVEL else ""
     return (
-        f"**On {f.size}×{f.size} sites at least half of the seeds solve XOR {f.budget} up to an "
-        f"input–output distance of {reach}.** Of {f.seeds} seeds; one half has the 95 % interval "
-        f"{percents(f.half)}. Distance in lattice constants; right of the white line the terminals "
-        f"lie on borders. At distance {f.distance}, {shells(f.shells[1])}: {sizes} "
-        f"({p_text(f.p)}){matters}. How long training takes is not separated from whether "
-        f"it succeeds."
+        f"**On {f.size}×{f.size} sites at least half of the seeds solve XOR {f.budget} {reach}.** "
+        f"Of {f.seeds} seeds; one half has the 95 % interval {percents(f.half)}. Distance between "
+        f"inputs and output in lattice constants; right of the white line the terminals lie on "
+        f"borders. At distance {f.distance}, {shells(f.shells[1])}: {sizes} "
+        f"({p_text(f.p)}){matters}. How long training takes is not separated from whether it "
+        f"succeeds."
     )
 
 

@@ -109,7 +109,8 @@ def response_ensembles(
     tree = train_ensemble(cases, title="responses", **keywords)
     for name, net in networks.items():
         away = ("site", net.distance_from("output"), {"units": "lattice constant"})
-        tree[name] = tree[name].assign_coords(output_distance=away)
+        node = tree[name].to_dataset(inherit=False)
+        tree[name].dataset = node.assign_coords(output_distance=away)
     return tree
 
 
@@ -174,7 +175,8 @@ def skip_training(
     far, output = np.empty((2, len(runs), seeds, len(shots)))
     for n, seed in np.ndindex(solved.shape):
         case = list(runs.values())[n][seed]
-        net, response = cases[case].net, response_size(tree[case].to_dataset()).values[0]
+        net, node = cases[case].net, tree[case].to_dataset(inherit=False).sel(seed=[seed])
+        response = response_size(node).values[0]
         is_far = (net.distance_from("output") >= FAR) & (net.role == "hidden")
         solved[n, seed] = tree["test_solved"].sel(network=case, seed=seed)
         far[n, seed] = response[:, is_far].mean(axis=1)
