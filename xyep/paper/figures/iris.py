@@ -31,8 +31,12 @@ def _panels(found, rows=1, **keywords):
         axis.set(xscale="log", xlabel="sites")
         plain(axis.xaxis)
     letters(axes, x=-0.05)
-    columns = dict(zip(found.titles, axes.T))
-    return figure, axes, [(columns[t], kind, series) for (t, kind), series in found.series.items()]
+    columns, series = dict(zip(found.titles, axes.T)), []
+    for number, ((title, kind), rows_of) in enumerate(found.series.items()):
+        aside = 1.03 ** (number % 3 - 1)  # so that intervals do not hide each other
+        sites = [aside * row.sites for row in rows_of]
+        series.append((columns[title], kind, rows_of, sites))
+    return figure, axes, series
 
 
 def _baseline(axis, found: Sizes):
@@ -43,17 +47,17 @@ def _baseline(axis, found: Sizes):
 def draw_size(tree: xr.DataTree, found: Sizes) -> Canvas:
     """Error and share of trained runs over the number of sites."""
     figure, axes, series = _panels(found, 2, height=3.9)
-    for (top, low), kind, rows in series:
-        style, sites = look(rows[0].traits), [row.sites for row in rows]
+    for (top, low), kind, rows, sites in series:
+        style = look(rows[0].traits)
         _mean(top, sites, [row.error for row in rows], style.lines, label=kind)
-        for row in rows:
-            success(low, row.sites, row.trained, **style.points)
+        for x, row in zip(sites, rows):
+            success(low, x, row.trained, **style.points)
         low.plot(sites, [row.trained.mean() for row in rows], color=style.color, ls=style.line)
     for axis in axes[0]:
         _baseline(axis, found)
-        axis.set_yscale("log")
+        axis.set(yscale="log", ylim=(0.9, 110))
         plain(axis.yaxis)
-        axis.legend(fontsize="x-small")
+        axis.legend(fontsize="x-small", loc="lower right" if axis is axes[0, 0] else "best")
     axes[0, 0].set_ylabel("test error (%)")
     axes[1, 0].set(ylabel="share of trained runs", ylim=(-0.04, 1.04))
     return figure
@@ -88,6 +92,7 @@ def draw_couplings(tree: xr.DataTree, found: Couplings) -> Canvas:
     axis.plot([], [], "o", color="0.4", mfc="white", label="inputs opposite outputs")
     _baseline(axis, found.sizes)
     axis.set(xscale="log", yscale="log", xlabel="couplings", ylabel="test error (%)")
+    axis.set_ylim(0.9, 110)
     plain(axis.yaxis)
     figure.legend(loc="outside upper center", ncols=2, fontsize="small")
     return figure
@@ -110,8 +115,8 @@ def couplings_caption(found: Couplings) -> str:
 def draw_sweeps(tree: xr.DataTree, found: Sizes) -> Canvas:
     """Sweeps to equilibrium before and after training over the number of sites."""
     figure, axes, series = _panels(found, height=2.5)
-    for (axis,), kind, rows in series:
-        style, sites = look(rows[0].traits), [row.sites for row in rows]
+    for (axis,), kind, rows, sites in series:
+        style = look(rows[0].traits)
         for when, keywords in (("before", {"mfc": "white"}), ("after", {"label": kind})):
             values = np.array([row.sweeps[when] for row in rows]).T
             bars(axis, sites, values, style, **keywords)

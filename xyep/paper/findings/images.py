@@ -23,7 +23,7 @@ class Net(NamedTuple):
     network: str
     traits: dict
     right: np.ndarray  # on test images, after the last epoch
-    validation: float  # mean on validation images
+    validation: float  # mean on validation images, NaN where there are none
     seconds: float  # median time of a run on one core
 
     @property
@@ -49,7 +49,7 @@ def networks(ds: xr.Dataset) -> list[Net]:
     found = []
     for network in ds["network"].values:
         one = ds.sel(network=network)
-        validation = one["validation_accuracy"]
+        validation = one.get("validation_accuracy", np.nan * one["test_accuracy"])
         if "epoch" in validation.dims:
             validation = validation.isel(epoch=-1)
         found.append(
