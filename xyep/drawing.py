@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.spatial import cKDTree
 
 from .checks import check_array
 
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
 
 #: Where a site at height z is drawn: to the right and above of one at height 0.
 SLANT = np.array([0.45, 0.3])
+#: The same for the layers of a stack, in units of their own height.
+LIFT = np.array([0.25, 1.2])
 MARKERS = {"input": "s", "hidden": "o", "output": "D"}
 
 
-def flat(vectors: np.ndarray) -> np.ndarray:
-    """(…, 3) coordinates seen at a slant, (…, 2)."""
-    return vectors[..., :2] + vectors[..., 2:] * SLANT
+def flat(net: Network, vectors: np.ndarray) -> np.ndarray:
+    """(…, 3) coordinates seen at a slant, (…, 2); layers are lifted clear of each other."""
+    stack = net.layer.any() and net.positions[:, 2].any()
+    slant = LIFT * max(1.0, float(np.ptp(net.positions[:, 1]))) if stack else SLANT
+    return vectors[..., :2] + vectors[..., 2:] * slant
 
 
 def places(net: Network) -> np.ndarray:
@@ -29,7 +34,19 @@ def places(net: Network) -> np.ndarray:
     if not net.positions[:, 1:].any() and not len(net.periods):
         angle = 2 * np.pi * np.argsort(np.argsort(net.positions[:, 0], kind="stable")) / net.n_sites
         return np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return flat(net.positions)
+    return flat(net, net.positions)
+
+
+def marker_size(ax: Axes, place: np.ndarray) -> float:
+    """Area in points² of the markers: half as wide as the smallest gap between sites."""
+    apart = np.unique(place.round(6), axis=0)
+    if len(apart) < 2:
+        return 60.0
+    gap = cKDTree(apart).query(apart, 2)[0][:, 1].min()
+    box = ax.get_window_extent()
+    extent = np.maximum(np.ptp(apart, axis=0), 1e-9) * 1.1
+    scale = min(box.width / extent[0], box.height / extent[1]) * 72 / ax.figure.dpi
+    return float(np.clip((0.5 * gap * scale) ** 2 / 1.8, 1.0, 60.0))
 
 
 def draw(
@@ -56,7 +73,7 @@ def draw(
     step = place[j] - place[i]
     around = np.zeros(net.n_couplings, bool)
     if len(net.periods):
-        nearest = flat(net.displacements(i, j))
+        nearest = flat(net, net.displacements(i, j))
         around = np.abs(nearest - step).max(axis=1, initial=0) > 1e-9
         step = nearest
 
@@ -73,22 +90,23 @@ def draw(
     ):
         if not len(lines):
             continue
+        thin = min(1.0, 30.0 / np.sqrt(net.n_couplings))
         collection = LineCollection(list(lines), linestyles=[style], zorder=1)
         if values is None:
-            collection.set(color="0.6", linewidth=1.0)
+            collection.set(color="0.65", linewidth=thin)
         else:
             shown = values[0] if k == 0 else np.concatenate(values[1:])
             collection.set(array=shown, cmap="RdBu_r", clim=(-largest, largest))
             collection.set_linewidth(0.3 + 3.2 * np.abs(shown) / largest)
         ax.add_collection(collection)
 
-    size = min(60.0, 4000.0 / np.sqrt(net.n_sites) ** 1.5)
+    size = marker_size(ax, place)
     limits = {} if sites is None else {"vmin": sites.min(), "vmax": sites.max()}
     for role, marker in MARKERS.items():
         which = net.role == role
         if not which.any():
             continue
-        color = {"input": "0.15", "hidden": "0.75", "output": "0.15"}[role]
+        color = ("0.75" if size > 10 else "0.45") if role == "hidden" else "0.15"
         look: dict[str, Any] = {"color": color}
         if sites is not None:
             look = {"c": sites[which], "cmap": "viridis"} | limits
@@ -99,7 +117,7 @@ def draw(
             s=size * (1.0 if role == "hidden" else 1.8),
             marker=marker,
             edgecolors="black",
-            linewidths=0.5,
+            linewidths=0.5 if size > 10 else 0.0,
             label=role,
             zorder=2,
             **look,

@@ -343,7 +343,12 @@ class Network:
 
     @cached_property
     def components(self) -> np.ndarray:
-        """(site,) number of the connected component that each site belongs to."""
+        """(site,) number of the connected component that each site belongs to.
+
+        >>> import xyep
+        >>> xyep.Network([(0, 1), (2, 3)], inputs=[0], outputs=[1]).components.tolist()
+        [0, 1, 1, 0]
+        """
         i, j = self.edges.T
         return connected_components(
             coo_array((np.ones(len(i), bool), (i, j)), shape=(self.n_sites,) * 2), directed=False
@@ -351,7 +356,12 @@ class Network:
 
     @cached_property
     def role(self) -> np.ndarray:
-        """(site,) "input", "hidden" or "output"."""
+        """(site,) "input", "hidden" or "output".
+
+        >>> import xyep
+        >>> xyep.layered([1, 2, 1]).role.tolist()
+        ['input', 'hidden', 'hidden', 'output']
+        """
         # strings of variable length are the ones that Zarr specifies
         role = np.full(self.n_sites, "hidden", dtype=object)
         role[: self.n_inputs], role[self.n_sites - self.n_outputs :] = "input", "output"
@@ -359,7 +369,13 @@ class Network:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of couplings, roles and scales: equal for networks that train alike."""
+        """SHA-256 of couplings, roles and scales: equal for networks that train alike.
+
+        >>> import xyep
+        >>> net = xyep.xor_lattice(5)
+        >>> net.digest == net.with_traits(placement="far").digest
+        True
+        """
         sizes = (self.n_sites, self.n_inputs, self.n_outputs)
         return digest(self.edges, self.parameter, sizes, self.coupling_scale, self.bias_scale)
 
@@ -445,7 +461,15 @@ class Network:
         return paths, np.array(used, np.intp)
 
     def check_parameters(self, parameters: Parameters, name: str = "parameters") -> Parameters:
-        """`parameters` as float64 arrays of the right shapes, or an error that names the part."""
+        """`parameters` as float64 arrays of the right shapes, or an error that names the part.
+
+        >>> import xyep
+        >>> net = xyep.all_to_all(4)
+        >>> net.check_parameters(xyep.Parameters([1, 1, 1, 1, 1, 0], [0] * 4, [0] * 3))
+        Traceback (most recent call last):
+            ...
+        ValueError: parameters.bias_phase: found shape (3,); (4,) is needed
+        """
         sizes = {
             "couplings": self.n_parameters,
             "bias_amplitude": self.n_sites,
@@ -461,7 +485,12 @@ class Network:
         )
 
     def unflatten(self, vector: np.ndarray) -> Parameters:
-        """The three parts of a flat parameter vector, as views."""
+        """The three parts of a flat parameter vector, as views.
+
+        >>> import numpy as np, xyep
+        >>> xyep.all_to_all(4).unflatten(np.arange(14.0)).bias_amplitude
+        array([6., 7., 8., 9.])
+        """
         p, n = self.n_parameters, self.n_sites
         return Parameters(vector[:p], vector[p : p + n], vector[p + n : p + 2 * n])
 
@@ -689,7 +718,12 @@ class Network:
         return draw(self, ax, couplings, sites)
 
     def site_coords(self) -> dict[str, tuple[str, np.ndarray]]:
-        """xarray coordinates of the dimension ``site``; labels that are no integers become text."""
+        """xarray coordinates of the dimension ``site``; labels that are no integers become text.
+
+        >>> import xyep
+        >>> list(xyep.all_to_all(4).site_coords())
+        ['x', 'y', 'z', 'layer', 'channel', 'role', 'label']
+        """
         label = self.labels
         if label.dtype == object:
             label = np.array(list(map(str, label.tolist())), object)
@@ -698,7 +732,12 @@ class Network:
         return {name: ("site", values) for name, values in columns.items()}
 
     def coupling_coords(self) -> dict[str, tuple[str, np.ndarray]]:
-        """xarray coordinates of the dimension ``coupling``."""
+        """xarray coordinates of the dimension ``coupling``.
+
+        >>> import xyep
+        >>> list(xyep.all_to_all(4).coupling_coords())
+        ['source', 'target', 'parameter', 'length', 'shell']
+        """
         columns = {
             "source": self.edges[:, 0],
             "target": self.edges[:, 1],
