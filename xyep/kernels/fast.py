@@ -224,8 +224,8 @@ def _turned(ux, uy, fx, fy, slope, k):
 
 
 @inline
-def _visit(lanes, first, last, state, problem, nudge, k, output, moving, worst):
-    """Visit rows `first` to `last`, all hidden sites or all outputs."""
+def _visit(lanes, first, last, state, problem, nudge, k, nudged, moving, worst):
+    """Visit rows `first` to `last`, all hidden sites or all outputs, which may be nudged."""
     u, at, share, target = state.u, state.at, state.share, problem.target
     rows, field, weights = problem.graph.free, problem.field, problem.weights
     first_output = item(rows.site, problem.graph.hidden_rows)
@@ -236,7 +236,7 @@ def _visit(lanes, first, last, state, problem, nudge, k, output, moving, worst):
         if item(rows.site, r + 1) - i == 1:
             fx, fy = _field_of_one(lanes, i, u, at, field, rows, r, weights)
             ux, uy, slope = load(lanes, u, n), load(lanes, u, n + 1), nothing
-            if output:
+            if nudged:
                 p = i - first_output
                 gx, gy, slope = _nudging(
                     ux,
@@ -258,7 +258,7 @@ def _visit(lanes, first, last, state, problem, nudge, k, output, moving, worst):
             fx, fy, slope = join(fx, gx), join(fy, gy), join(nothing, nothing)
             ux = join(load(lanes, u, n), load(lanes, u, n + 2))
             uy = join(load(lanes, u, n + 1), load(lanes, u, n + 3))
-            if output:
+            if nudged:
                 p = i - first_output
                 nx, ny, slope = _nudging(
                     ux,
@@ -299,7 +299,8 @@ def _sweep(lanes, state, problem, nudge, law, k, moving):
         if law is not None:
             if nudge.kind == LAW:
                 _follow(law, state, problem, first)
-    return _visit(lanes, hidden, rows, state, problem, nudge, k, True, moving, worst)
+    nudged = nudge.beta != 0.0
+    return _visit(lanes, hidden, rows, state, problem, nudge, k, nudged, moving, worst)
 
 
 @inline
