@@ -12,6 +12,8 @@ from .style import COLUMN, Canvas, Figure, letters, look, plain, subplots
 
 #: A site counts as affected from this share of the largest response within the lattice.
 AFFECTED = 0.1
+#: Of the networks of a panel, two of which may be alike but for their size.
+LINES = ("-", "--", ":", "-.")
 
 
 def _number(net: Net) -> str:
@@ -24,11 +26,11 @@ def draw_curves(tree: xr.DataTree, found: Curves) -> Canvas:
     wrong = 100 * (1 - tree["images"]["validation_accuracy"])
     figure, axes = subplots(1, len(found.groups), sharey=True, height=2.6)
     for axis, (title, nets) in zip(axes, found.groups.items()):
-        for net in nets:
+        for k, net in enumerate(nets):
             one, style = wrong.sel(network=net.network), look(net.traits)
             low, high, epoch = one.min("seed"), one.max("seed"), one["epoch"]
             axis.fill_between(epoch, low, high, color=style.color, alpha=0.15, lw=0)
-            axis.plot(epoch, one.mean("seed"), color=style.color, ls=style.line, label=net.name)
+            axis.plot(epoch, one.mean("seed"), color=style.color, ls=LINES[k % 4], label=net.name)
             axis.plot(epoch[-1], one.mean("seed")[-1], **style.points)
         axis.set(xlabel="epoch", yscale="log", title=title)
         plain(axis.yaxis)

@@ -85,7 +85,7 @@ def draw_couplings(tree: xr.DataTree, found: Couplings) -> Canvas:
     figure, axis = subplots(width=COLUMN, height=3.0)
     for (_, kind), rows in found.sizes.series.items():
         far = rows[0].traits.get("placement") == "edges"
-        style = look(rows[0].traits).lines | ({"mfc": "white", "lw": 0.6} if far else {})
+        style = look(rows[0].traits).lines | ({"mfc": "white", "lw": 0.6, "ms": 5} if far else {})
         text = None if far else kind
         x = [row.couplings for row in rows]
         _mean(axis, x, [row.error for row in rows], style, label=text)
@@ -174,7 +174,7 @@ def draw_skips(tree: xr.DataTree, found: Skips) -> Canvas:
         axis.set(xlabel="couplings added", xlim=(-1, None), xticks=[0, 5, 20, 100, 400])
         axis.xaxis.set_major_formatter("{x:.0f}")
         axis.xaxis.set_minor_locator(NullLocator())
-    axes[0].set_ylabel("test error (%)")
+    axes[0].set(ylabel="test error (%)", ylim=(0, 105))
     axes[1].set(ylabel="share of trained runs", ylim=(-0.04, 1.04))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     letters(axes, x=-0.12)

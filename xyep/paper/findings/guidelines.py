@@ -33,7 +33,8 @@ class Span(NamedTuple):
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+        text = f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+        return text.replace("inf", "∞")
 
 
 def is_random(traits: Mapping) -> bool:
@@ -229,10 +230,10 @@ def states(tree: xr.DataTree) -> States:
 
 # --- nudging and precision
 
-#: Node → the coordinate that says how precise, and what it is called.
+#: Node → the coordinate that says how precise, what a value of it is, and its unit.
 PRECISION = {
-    "stopped_early": ("tolerance", "torque at which relaxation stops", "couplings"),
-    "readout_noise": ("phase_error", "phase error put into the gradient", "rad"),
+    "stopped_early": ("tolerance", "Stopping relaxation at a torque of", "couplings"),
+    "readout_noise": ("phase_error", "Noise in the gradient as of phase errors of", "rad"),
 }
 ESTIMATORS = {"centered": "centred", "one_sided": "one-sided"}
 
@@ -290,12 +291,16 @@ class Recommendation(Finding):
 
     statement: str
     numbers: str
-    rule: str
+    test: str
     where: str  # node and figure
     holds: bool  # whether the numbers point in the direction of the statement
     p: float
 
     whose = "ours"
+
+    @property
+    def rule(self) -> str:
+        return self.test
 
     @property
     def measured(self) -> str:
@@ -472,17 +477,18 @@ def _of_precision(f: Precision) -> Iterator[Recommendation]:
     best, where = f.best_beta, "`stopped_early`, `readout_noise`, 06_precision"
     small = f.betas[0]
     top, low = f.pooled("centered", best), f.pooled("centered", small)
-    yield Recommendation(
-        f"Within {f.epochs} epochs, β = {best:g} solves more seeds than β = {small:g}",
-        f"XOR over all precisions, centred: {count(top)} at β = {best:g}, {count(low)} at "
-        f"{small:g}, {count(f.pooled('centered', f.betas[-1]))} at {f.betas[-1]:g}; whether a "
-        "small β fails or is only slower is not tested, and 01 shows how far a large one is from "
-        "the gradient",
-        "sign test over seeds; the better β is chosen from the same runs",
-        where,
-        top.mean() > low.mean(),
-        sign_p(top, low),
-    )
+    if best > small:
+        yield Recommendation(
+            f"Within {f.epochs} epochs, β = {best:g} solves more seeds than β = {small:g}",
+            f"XOR over all precisions, centred: {count(top)} at β = {best:g}, {count(low)} at "
+            f"{small:g}, {count(f.pooled('centered', f.betas[-1]))} at {f.betas[-1]:g}; whether a "
+            "small β fails or is only slower is not tested; 01 shows how far a large one is from "
+            "the gradient",
+            "sign test over seeds; the better β is chosen from the same runs",
+            where,
+            top.mean() > low.mean(),
+            sign_p(top, low),
+        )
     shared = [beta for beta in f.betas if beta <= best]
     pooled = {e: np.concatenate([f.pooled(e, b) for b in shared]) for e in ESTIMATORS}
     yield Recommendation(
@@ -500,7 +506,7 @@ def _of_precision(f: Precision) -> Iterator[Recommendation]:
             continue
         runs = {v: f.solved[node]["centered", v, best] for v in f.values(node)}
         yield Recommendation(
-            f"A {words} of {rough:g} {unit} costs successes against {fine:g}",
+            f"{words} {rough:g} {unit} costs successes against {fine:g}",
             f"centred, β = {best:g}: "
             + ", ".join(f"{count_interval(r)} at {v:g} {unit}" for v, r in runs.items())
             + "; larger ones are not tried",
