@@ -24,6 +24,12 @@ from .gradients import (
     implicit_gradient,
 )
 from .lattices import (
+    CUBIC,
+    HONEYCOMB,
+    KAGOME,
+    SQUARE,
+    TRIANGULAR,
+    UnitCell,
     all_to_all,
     cubic_lattice,
     honeycomb_lattice,
@@ -57,14 +63,19 @@ from .responses import (
 from .run import evaluate
 from .settings import IMAGES, Callback, Training
 from .store import StoreError, parameters_of, read_tree, write_tree
-from .tasks import Task, load_task
+from .tasks import Task, load_task, read_idx
 from .training import train
 
 __version__ = package_version()
 
 __all__ = [
+    "CUBIC",
+    "HONEYCOMB",
     "IMAGES",
+    "KAGOME",
     "SGD",
+    "SQUARE",
+    "TRIANGULAR",
     "Adam",
     "Callback",
     "Case",
@@ -89,6 +100,7 @@ __all__ = [
     "StoreError",
     "Task",
     "Training",
+    "UnitCell",
     "ZeroModeError",
     "affected",
     "all_to_all",
@@ -111,6 +123,7 @@ __all__ = [
     "nudge_response",
     "parameters_of",
     "pattern_response",
+    "read_idx",
     "read_tree",
     "relax",
     "select",
