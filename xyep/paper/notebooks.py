@@ -179,7 +179,7 @@ def _execute(document: Any, echo: Callable[[str], Any]) -> None:
         last_words = stderr.read()[-2000:]
     for error in failed:
         if isinstance(error, CellExecutionError):
-            raise NotebookError(str(error)) from None
+            raise NotebookError(re.sub(r"\x1b\[[0-9;]*m", "", str(error))) from None
         if isinstance(error, DeadKernelError):
             raise NotebookError(
                 f"its process died; if memory ran out, fewer --workers need less\n{last_words}"
