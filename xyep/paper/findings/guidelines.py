@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy.stats import mannwhitneyu
 
+from ...ensembles import select
 from ...random import uniform
 from . import OPEN, Finding, images
 from .statistics import (
@@ -311,21 +312,6 @@ class Recommendation(Finding):
         return OPEN if self.p >= LEVEL else "yes" if self.holds else "no"
 
 
-class Density(NamedTuple):
-    """Networks of notebook 05 again, with its findings."""
-
-    nets: list[images.Net]
-    sparse: images.Sparse | None
-    questions: tuple[images.Question, ...]
-    source: str
-
-
-def density(tree: xr.DataTree) -> Density:
-    ds = tree["density"].to_dataset()
-    nets = images.networks(ds)
-    return Density(nets, images.sparse(nets), images.questions(nets), ds.attrs["source"])
-
-
 def spending(question: images.Question) -> str:
     """What the couplings of a question buy, in words."""
     each = 1000 / question.added
@@ -339,18 +325,18 @@ def spending(question: images.Question) -> str:
 
 def recommendations(tree: xr.DataTree) -> list[Finding]:
     """All that notebook 06 has tested; what 05 has decided of its networks comes first."""
-    found = density(tree)
-    first: list[Finding] = [found.sparse] if found.sparse else []
+    nets = images.networks(tree["density"].to_dataset())
+    few = images.sparse(nets)
     tests = [
         *_of_reach(reach(tree)),
-        *_of_skips(skips(tree)),
+        *_of_skips(tree["skips"].to_dataset()),
         *_of_time(times(tree)),
         *_of_states(states(tree)),
         *_of_precision(precision(tree)),
     ]
     corrected = holm([test.p for test in tests])
     rows = [replace(test, p=float(p)) for test, p in zip(tests, corrected, strict=True)]
-    return [*first, *found.questions, *rows]
+    return [*([few] if few else []), *images.questions(nets), *rows]
 
 
 def _of_reach(f: Reach) -> Iterator[Recommendation]:
@@ -387,58 +373,32 @@ def _of_reach(f: Reach) -> Iterator[Recommendation]:
         )
 
 
-class Skipped(NamedTuple):
-    """XOR with the inputs farthest away, of notebook 03: what each kind of lattice solves."""
-
-    rows: list[tuple[dict, np.ndarray]]
-    source: str
-
-
-def skips(tree: xr.DataTree) -> Skipped:
-    ds = tree["skips"].to_dataset()
-    far = ds.isel(network=np.flatnonzero(ds["distance"].values == ds["distance"].values.max()))
-    far = far.isel(network=np.flatnonzero(far["size"].values == far["size"].values.max()))
-    rows = [
-        (traits_of(far, n), solves(far["test_solved"].sel(network=n).values))
-        for n in far["network"].values
-    ]
-    return Skipped(sorted(rows, key=lambda row: _order(row[0])), ds.attrs["source"])
-
-
-def _of_skips(f: Skipped) -> Iterator[Recommendation]:
-    bare, regular, random = (
-        next((row for row in f.rows if test(row[0])), None)
-        for test in (
-            lambda t: not t.get("skips") and not t.get("skip_range"),
-            lambda t: bool(t.get("skip_range")),
-            is_random,
+def _of_skips(ds: xr.Dataset) -> Iterator[Recommendation]:
+    """XOR of notebook 03, on the largest lattice with the inputs farthest away."""
+    size, distance = int(ds["size"].max()), int(ds["distance"].max())
+    far = select(ds, size=size, distance=distance)
+    runs = {n: solves(far["test_solved"].sel(network=n).values) for n in far["network"].values}
+    traits = {n: traits_of(far, n) for n in sorted(runs, key=lambda n: _order(traits_of(far, n)))}
+    regular = next((n for n, t in traits.items() if t.get("skip_range")), None)
+    others = [("none", next(iter(traits)))]
+    others += [("as many random ones", n) for n, t in traits.items() if is_random(t)]
+    for against, other in others if regular else ():
+        words = (
+            f"{kind(traits[n])} {count_interval(runs[n])}, {traits[n]['n_couplings']:.0f} couplings"
+            for n in (regular, other)
         )
-    )
-    if bare is None or regular is None:
-        return
-    traits = bare[0]
-    where = f"`skips` (from {f.source}), 03_skips"
-    what = f"XOR, {traits['size']:.0f}×{traits['size']:.0f}, inputs at distance "
-    what += f"{traits['distance']:.0f}: "
-    for other, against in ((bare, "none"), (random, "as many random ones")):
-        if other is not None:
-            words = (
-                f"{kind(t)} {count_interval(runs)}, {t['n_couplings']:.0f} couplings"
-                for t, runs in (regular, other)
-            )
-            yield Recommendation(
-                f"Regular skips solve more seeds than {against}",
-                what + "; ".join(words),
-                "Fisher's exact test",
-                where,
-                regular[1].mean() > other[1].mean(),
-                fisher_p(regular[1], other[1]),
-            )
+        yield Recommendation(
+            f"Regular skips solve more seeds than {against}",
+            f"XOR, {size}×{size}, inputs at distance {distance}: {'; '.join(words)}",
+            "Fisher's exact test",
+            f"`skips` (from {ds.attrs['source']}), 03_skips",
+            runs[regular].mean() > runs[other].mean(),
+            fisher_p(runs[regular], runs[other]),
+        )
 
 
 def _of_time(f: Times) -> Iterator[Recommendation]:
-    plain = [s for s in f.lattices.values() if not s.traits.get("skips")]
-    few, many = (pick(plain, key=lambda s: s.traits["shells"]) for pick in (min, max))
+    few, many = (pick(f.lattices.values(), key=lambda s: s.traits["shells"]) for pick in (min, max))
     first, last = few.sizes[[0, -1]]
     powers = f.powers["time"]
     yield Recommendation(
@@ -449,7 +409,7 @@ def _of_time(f: Times) -> Iterator[Recommendation]:
             f"{np.median(s.time[-1]):.0f}, power {powers[kind(s.traits)]} of the edge"
             for s in (few, many)
         )
-        + ". Untrained lattices; sizes span half a decade, so nothing follows for larger ones",
+        + ". Untrained lattices of these sizes; nothing follows for larger ones",
         "Mann–Whitney test of the times over seeds",
         "`relaxation`, 06_relaxation",
         np.median(many.time[-1]) < np.median(few.time[-1]),
