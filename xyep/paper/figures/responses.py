@@ -122,8 +122,8 @@ def _draw_decay(tree: xr.DataTree, finding: Decay) -> Canvas:
         lower.set(xscale="log", yscale="log", xlabel="epoch + 1")
     axes[0, 0].set_ylabel("nudge response (rad per unit β)")
     axes[1, 0].set_ylabel("far response (rad per unit β)")
-    axes[0, -1].legend(loc="upper right")
-    axes[1, -1].legend(loc="lower left")
+    for axis in axes[:, -1]:
+        axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     letters(axes)
     return figure
 
@@ -167,7 +167,7 @@ def _draw_regions(tree: xr.DataTree, finding: Regions) -> Canvas:
                 band(axis, epoch, quartiles(values, axis=0), style, **text)
         axis.set(xscale="log", xlabel="epoch + 1", ylim=(0, 1.02))
         axis.set_title("runs that solve XOR" if kind else "runs that do not")
-        axis.legend(loc="lower left")
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     axes[0].set_ylabel("affected share of the hidden sites")
     letters(axes)
     return figure

@@ -16,7 +16,7 @@ from .style import COLUMN, METHODS, Figure, band, heatmap, letters, look, subplo
 
 def _draw_curves(tree: xr.DataTree, finding: Harder) -> Canvas:
     ds = tree["ensembles"].to_dataset()
-    figure, axes = subplots(1, 3, height=2.6, gridspec_kw={"width_ratios": [1, 1, 1.7]})
+    figure, axes = subplots(1, 3, height=2.6, gridspec_kw={"width_ratios": [1, 1, 2.2]})
     dense = select(ds, family=["all_to_all", "layered"])
     lattices = select(ds, family="lattice")
     largest = select(lattices, size=finding.size, placement="near")
@@ -27,7 +27,9 @@ def _draw_curves(tree: xr.DataTree, finding: Harder) -> Canvas:
                 mine["mismatch"].sel(network=name).transpose("seed", "epoch"), axis=0
             )
             mark = {"marker": style.marker, "markevery": (3 * k, 12), "label": style.label}
-            band(axis, mine["epoch"], spread, style, **mark)
+            seen = [line.get_color() for line in axis.lines]
+            open_again = {"mfc": "w"} if style.color in seen else {}
+            band(axis, mine["epoch"], spread, style, **mark | open_again)
         axis.axhline(0.5, color="0.7", lw=0.6, zorder=0)
         axis.set(xscale="log", xlabel="epoch", ylim=(0, 0.85))
         axis.legend(loc="upper right")
@@ -44,7 +46,7 @@ def _draw_shares(axis, dense: xr.Dataset, lattices: xr.Dataset) -> None:
     for name in dense["network"].values:
         style = look(traits_of(dense, name))
         success(axis, len(ticks), solves(dense["test_solved"].sel(network=name)), **style.points)
-        ticks.append(fill(style.label, 10))
+        ticks.append(fill(style.label, 8))
     sizes = np.unique(lattices["size"])
     kinds = np.unique(lattices["shells"])
     for place in PLACES:
