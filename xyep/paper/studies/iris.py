@@ -69,19 +69,23 @@ def iris_networks(
 
 def train_folds(
     groups: Mapping[str, Group], seeds: Sequence[int], title: str, **keywords: Any
-) -> tuple[xr.Dataset, list[xr.DataTree]]:
-    """Networks trained on the fold of each seed: a Dataset over (network, seed), a tree a seed."""
-    trees = []
-    for k, seed in enumerate(seeds):
-        cases = {
-            name: Case(group.nets[k], iris_fold(seed), group.training, (seed,), group.traits)
-            for name, group in groups.items()
-        }
-        part = f"{title}, {k + 1} of {len(seeds)}"
-        trees.append(train_ensemble(cases, title=part, **keywords))
-    same = {"coords": "minimal", "compat": "override", "combine_attrs": "drop_conflicts"}
-    runs = [tree.to_dataset(inherit=False) for tree in trees]
-    return xr.concat(runs, "seed", data_vars="minimal", **same), trees
+) -> tuple[xr.Dataset, xr.DataTree]:
+    """Networks trained on the fold of each seed: a Dataset over (network, seed), and all runs."""
+    cases = {
+        f"{name}_{seed}": Case(net, iris_fold(seed), group.training, (seed,), group.traits)
+        for name, group in groups.items()
+        for net, seed in zip(group.nets, seeds, strict=True)
+    }
+    tree = train_ensemble(cases, title=title, **keywords)
+    runs = tree.to_dataset(inherit=False)
+    parts = [
+        runs.sel(network=[f"{name}_{seed}" for name in groups], seed=[seed]).assign_coords(
+            network=list(groups)
+        )
+        for seed in seeds
+    ]
+    same = {"coords": "minimal", "compat": "override", "combine_attrs": "override"}
+    return xr.concat(parts, "seed", data_vars="minimal", **same), tree
 
 
 def tune_iris(
@@ -158,10 +162,10 @@ def _ensembles(networks, settings, epochs, keywords):
     )
     groups = {name: Group(nets, training) for name, nets in networks.items()}
     seeds = range(max(map(len, networks.values())))
-    ds, trees = train_folds(groups, seeds, "ensembles", **keywords)
+    ds, tree = train_folds(groups, seeds, "ensembles", **keywords)
     sweeps = np.array(
         [
-            [_sweeps(net, tree[name], seed) for net, tree, seed in zip(nets, trees, seeds)]
+            [_sweeps(net, tree[f"{name}_{seed}"], seed) for net, seed in zip(nets, seeds)]
             for name, nets in networks.items()
         ]
     )
@@ -185,7 +189,7 @@ def _sweeps(net, run, seed):
     """(when, 2): mean sweeps from random states to equilibria of the test flowers; cut short."""
     inputs, found = iris_fold(seed).test.inputs, []
     for shot in (0, -1):
-        parameters = parameters_of(run, shot)
+        parameters = parameters_of(run, shot, seed)
         eq = relax(net, parameters, inputs, seed=seed, method=TO_EQUILIBRIUM, warn=False)
         found.append((eq.iterations.mean(), eq.n_unconverged))
     return found
