@@ -104,7 +104,7 @@ def test_labels():
     square = LATTICE | {"size": 7, "shells": 12}
     assert label(square) == "7×7, 12 shells" and label(square, full=False) == "12 shells"
     other = {"family": "lattice", "kind": "honeycomb", "shape": "3x4", "shells": 2}
-    assert label(other) == "honeycomb 3×4, 2 shells"
+    assert label(other) == "honeycomb 3x4, 2 shells"
     assert (
         label(LATTICE | {"size": 7, "shells": 1, "skip_range": 3}, False) == "1 shell, skips of 3"
     )

@@ -59,7 +59,7 @@ def _lattice(traits: Mapping[str, Any], full: bool) -> str:
     if not full:
         return text
     size, kind = traits.get("size"), traits.get("kind", "square")
-    shape = f"{size:.0f}×{size:.0f}" if size else str(traits.get("shape", "")).replace("x", "×")
+    shape = f"{size:.0f}×{size:.0f}" if size else str(traits.get("shape", ""))
     return " ".join(filter(None, (kind * (kind != "square"), shape))) + f", {text}"
 
 
