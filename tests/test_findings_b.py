@@ -223,7 +223,7 @@ def grid_dataset(traits, grid):
 def test_settings_are_chosen_by_coordinates_and_ends_of_the_grid_are_counted():
     ds = grid_dataset({"a": stack(), "b": dense(31)}, {"beta": [0.1, 0.3], "coupling_decay": [0.2]})
     assert chosen(ds) == {name: {"beta": 0.3, "coupling_decay": 0.2} for name in "ab"}
-    assert [one.ends for one in images.tuned(ds, "mnist")] == [["beta"], ["beta"]]
+    assert [one.ends for one in images.tuned(ds)] == [["beta"], ["beta"]]
 
 
 def image_tree():

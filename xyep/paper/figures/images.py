@@ -176,8 +176,8 @@ def draw_digits(tree: xr.DataTree, found: Small) -> Canvas:
         axes[0].errorbar(x + 0.25, wrong.mean(), wrong.std(ddof=1), **style.points, capsize=2)
     for (name, right), line in zip(digits.baselines.items(), ("--", ":")):
         axes[0].axhline(100 * (1 - right), color="0.4", ls=line, lw=0.8, label=name)
-    names = [net.name.replace(", ", "\n") for net in digits.nets]
-    axes[0].set_xticks(range(len(names)), names, fontsize="small")
+    names = [net.name for net in digits.nets]
+    axes[0].set_xticks(range(len(names)), names, fontsize="small", rotation=12)
     axes[0].set(ylabel="test error (%)", title="8×8 digits", ylim=(0, None))
     axes[0].set_xlim(-0.5, len(names) - 0.3)
     axes[0].legend(fontsize="small", loc="lower right")

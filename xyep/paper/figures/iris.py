@@ -57,7 +57,7 @@ def draw_size(tree: xr.DataTree, found: Sizes) -> Canvas:
         _baseline(axis, found)
         axis.set(yscale="log", ylim=(0.9, 110))
         plain(axis.yaxis)
-        axis.legend(fontsize="x-small", loc="lower right" if axis is axes[0, 0] else "best")
+        axis.legend(fontsize="x-small", loc="upper right" if axis is axes[0, 0] else "best")
     axes[0, 0].set_ylabel("test error (%)")
     axes[1, 0].set(ylabel="share of trained runs", ylim=(-0.04, 1.04))
     return figure

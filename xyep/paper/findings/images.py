@@ -6,7 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from ...ensembles import select
 from ...responses import affected
+from ..studies.mnist import chosen
 from . import CONSISTENT, NOT_FOUND, OPEN, Finding
 from .statistics import LEVEL, Difference, holm, p_text, paired, percent, welch
 from .words import counted, label, traits_of
@@ -344,12 +346,12 @@ class Digits(Finding):
 
 
 class Tuned(NamedTuple):
-    """All settings tried for one network: validation errors in %, and the chosen point."""
+    """All settings tried for one network."""
 
-    where: str
+    network: str
+    where: str  # task
     traits: dict
-    errors: np.ndarray
-    chosen: dict[str, float]
+    errors: np.ndarray  # on validation images, in %
     ends: list[str]  # settings of which several were tried and an outermost was chosen
 
 
@@ -366,36 +368,24 @@ class Small:
         return sum(bool(one.ends) for one in self.tuned), len(self.tuned)
 
 
-def tuned(ds: xr.Dataset, where: str) -> list[Tuned]:
+def tuned(ds: xr.Dataset) -> list[Tuned]:
     """Of each network of a `studies.tune_images` Dataset."""
     found, grid = [], ds.attrs["grid"]
-    for name in dict.fromkeys(ds["tuned"].values.tolist()):
-        one = ds.isel(network=np.flatnonzero(ds["tuned"].values == name))
-        right = one["validation_accuracy"].values
-        best = one.isel(network=int(right.argmax()))
-        point = {dim: float(best[dim]) for dim in grid}
+    for name, point in chosen(ds).items():
+        one = select(ds, tuned=name)
         ends = [d for d, v in grid.items() if len(v) > 1 and point[d] in (min(v), max(v))]
         traits = traits_of(one, one["network"].values[0])
-        found.append(Tuned(where, traits, 100 * (1 - right), point, ends))
+        errors = 100 * (1 - one["validation_accuracy"].values)
+        found.append(Tuned(name, ds.attrs["task"], traits, errors, ends))
     return found
 
 
 def small(tree: xr.DataTree) -> Small:
     nets = networks(tree["digits"].to_dataset(inherit=False))
-    tuning = tree["digits_tuning"].to_dataset()
-    best = {
-        name: float(tuning["validation_accuracy"][tuning["tuned"].values == name].max())
-        for name in tuning["tuned"].values.tolist()
-    }
-    local = max((net for net in nets if not net.dense), key=lambda net: best[net.network])
-    right = tree["digit_baselines"]["test_accuracy"]
-    baselines = {
-        str(name): float(right.sel(classifier=name)) for name in right["classifier"].values
-    }
-    digits = Digits(nets, local, paired(local.right, 0 * local.right), baselines)
-    settings = [
-        one
-        for node in ("tuning", "tuning_channels", "digits_tuning")
-        for one in tuned(tree[node].to_dataset(), tree[node].attrs["task"])
-    ]
-    return Small(digits, settings)
+    nodes = ("tuning", "tuning_channels", "digits_tuning")
+    first, more, own = (tuned(tree[node].to_dataset()) for node in nodes)
+    best = {one.network: one.errors.min() for one in own}
+    local = min((net for net in nets if not net.dense), key=lambda net: best[net.network])
+    right = tree["digit_baselines"]["test_accuracy"].to_series().to_dict()
+    digits = Digits(nets, local, paired(local.right, 0 * local.right), right)
+    return Small(digits, [*first, *more, *own])
