@@ -102,7 +102,7 @@ figures.show(notebook, "01_equilibria", tree, study.profile)
 # %% [markdown]
 # **What we learn.** Where β is small enough, both estimators err as theory says. How small that is
 # differs between networks: at the β used to train XOR, some gradients are far off. Random networks
-# have many equilibria, the more the larger and denser they are.
+# have many equilibria, the more the larger they are.
 #
 # **What we do not know.** How often the state jumps to another equilibrium while a network is
 # trained, and whether that hurts. The number of equilibria of the larger networks: only a lower

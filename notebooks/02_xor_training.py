@@ -108,9 +108,9 @@ figures.show(notebook, "02_success_over_distance", tree, study.profile)
 figures.show(notebook, "02_solver_comparison", tree, study.profile)
 
 # %% [markdown]
-# **What we learn.** Within these epochs, fewer seeds solve XOR the farther the inputs are from
-# the output and the shorter the couplings. The size of the lattice matters too, once the inputs
-# are far.
+# **What we learn.** Within these epochs, fewer seeds solve XOR the farther the inputs are from the
+# output and the shorter the couplings. Distance alone does not decide: lattices of another size, at
+# the same distance, can do better or worse (see below the map).
 #
 # **What we do not know.** How long training takes: a lattice that fails here may only be slow.
 # Whether range or number of couplings helps, as more shells bring both. What another learning

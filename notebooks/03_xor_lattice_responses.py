@@ -124,9 +124,9 @@ figures.show(notebook, "03_regions", tree, study.profile)
 figures.show(notebook, "03_skips", tree, study.profile)
 
 # %% [markdown]
-# **What we learn.** Nudging is felt less and less with distance, and less after training than
-# before. How many seeds solve XOR with regular skips and without is tested above; the responses
-# are described.
+# **What we learn.** After training, nudging is felt less than before in most lattices; with short
+# couplings it also fades with distance. How many seeds solve XOR with regular skips and without is
+# tested above; the responses are only described.
 #
 # **What we do not know.** Whether skips help *because* responses survive: training may leave less
 # of them in the runs that succeed. Whether there are two kinds of regions, rather than a smooth
