@@ -8,7 +8,7 @@ import xarray as xr
 
 from ...ensembles import select
 from ...responses import affected
-from ..studies.mnist import chosen
+from ..studies.images import chosen
 from . import CONSISTENT, NOT_FOUND, OPEN, Finding
 from .statistics import LEVEL, Difference, holm, p_text, paired, percent, welch
 from .words import counted, label, traits_of

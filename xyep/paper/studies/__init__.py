@@ -19,6 +19,14 @@ from .guidelines import (
     trained_reach,
     untrained_lattices,
 )
+from .images import (
+    chosen,
+    digit_baselines,
+    image_ensembles,
+    image_networks,
+    read_out,
+    tune_images,
+)
 from .iris import (
     best_settings,
     iris_baselines,
@@ -26,14 +34,6 @@ from .iris import (
     iris_networks,
     iris_skips,
     tune_iris,
-)
-from .mnist import (
-    chosen,
-    digit_baselines,
-    image_ensembles,
-    image_networks,
-    read_out,
-    tune_images,
 )
 from .xor import (
     compare_solvers,
