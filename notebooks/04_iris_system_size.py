@@ -20,7 +20,7 @@
 # growing size. On lattices the four inputs and three outputs are placed in two ways:
 #
 # * **beside** each other, in a block of 3×3 sites in the middle: a larger lattice only adds
-#   surroundings, and most inputs are coupled to outputs directly;
+#   surroundings, and every input is coupled to an output directly;
 # * on **opposite** edges: in a larger lattice, signals have farther to go, so that size and
 #   distance grow together.
 #
@@ -123,10 +123,10 @@ figures.show(notebook, "04_skips", tree, study.profile)
 
 # %% [markdown]
 # **What we learn.** Size in itself, with inputs and outputs left in their place, makes little
-# difference here. Where inputs and outputs move apart as the lattice grows, the error grows. The
-# best lattice has many more couplings than the best all-to-all network, and a linear classifier
-# is a bar that none of these networks is shown to pass: Iris tells whether a network can be
-# trained, not whether it is a good classifier.
+# difference here. Where inputs and outputs move apart as the lattice grows, the error grows. A
+# linear classifier is a bar that none of these networks is shown to pass: Iris tells whether a
+# network can be trained, not whether it is a good classifier. A small lattice of several shells
+# is nearly a dense network, so that the number of couplings belongs to every comparison.
 #
 # **What we do not know.** Whether size or distance is to blame on the lattices where both grow.
 # Whether a *sparse* lattice is as good as a dense network, where the interval is wider than the
