@@ -1,11 +1,13 @@
 """Samples cut into blocks of lanes, and blocks spread over threads: what the kernels work on."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from .kernels.elementary import arctangent
 from .kernels.packing import pack_blocks
@@ -19,6 +21,10 @@ LINE = 64
 #: more than MOST_UNITS parts.
 UNIT, MOST_UNITS = 64, 64
 
+#: Blocks from the first up to, but without, the last.
+Range = tuple[int, int]
+_Part = TypeVar("_Part")
+
 _graphs: WeakKeyDictionary[Network, Graph] = WeakKeyDictionary()
 
 
@@ -30,7 +36,7 @@ def graph_of(net: Network) -> Graph:
     return _graphs[net]
 
 
-def aligned(shape, dtype):
+def aligned(shape: Sequence[int], dtype: DTypeLike) -> np.ndarray:
     """Empty array that begins on a cache line, so that none of its vectors straddles two."""
     n = int(np.prod(shape)) * np.dtype(dtype).itemsize
     memory = np.empty(n + LINE, np.uint8)
@@ -38,7 +44,7 @@ def aligned(shape, dtype):
     return memory[first : first + n].view(dtype).reshape(shape)
 
 
-def angles(x, y):
+def angles(x: np.ndarray, y: np.ndarray) -> NDArray[np.float64]:
     """Phases of unit vectors, float64; NaN where an overflow has left none."""
     phases = arctangent(y, x)
     phases[~(np.abs(x * x + y * y - 1) < 0.5)] = np.nan
@@ -53,7 +59,7 @@ class Layout:
     thread takes at a time; they depend on the number of samples only.
     """
 
-    def __init__(self, net, n_samples, dtype):
+    def __init__(self, net: Network, n_samples: int, dtype: DTypeLike) -> None:
         self.n_samples, self.dtype = n_samples, np.dtype(dtype)
         line = LINE // self.dtype.itemsize
         paired = len(graph_of(net).free.middle) < 0.75 * net.n_free
@@ -68,29 +74,31 @@ class Layout:
         self.mask = (lanes < n_samples).astype(self.dtype).reshape(self.n_blocks, self.width)
 
     @property
-    def everything(self):
+    def everything(self) -> Range:
         """The range of all blocks."""
         return (0, self.n_blocks)
 
-    def empty(self, sites):
+    def empty(self, sites: int) -> np.ndarray:
         """Memory for unit vectors, (block, site, 2, lane)."""
         return aligned((self.n_blocks, sites, 2, self.width), self.dtype)
 
-    def samples(self, blocks):
+    def samples(self, blocks: Range) -> NDArray[np.intp]:
         """Numbers of the samples in a range of blocks."""
         sample = np.arange(blocks[0] * self.width, blocks[1] * self.width)
         return np.minimum(sample, self.n_samples - 1)
 
-    def pack(self, phases, rows, out, blocks):
+    def pack(self, phases: np.ndarray, rows: np.ndarray, out: np.ndarray, blocks: Range) -> None:
         """Unit vectors of the `rows` of (row, site) phases, one for each sample of the blocks."""
         pack_blocks(self.lanes, blocks, phases, rows, out)
 
-    def pack_vectors(self, vectors, out):
+    def pack_vectors(self, vectors: np.ndarray, out: np.ndarray) -> None:
         """(sample, site, component) vectors as they are, into all blocks."""
         lanes = vectors[self.samples(self.everything)]
         out[:] = np.moveaxis(lanes.reshape(self.n_blocks, self.width, *vectors.shape[1:]), 1, -1)
 
-    def unpack(self, u, out=None, blocks=None):
+    def unpack(
+        self, u: np.ndarray, out: np.ndarray | None = None, blocks: Range | None = None
+    ) -> np.ndarray:
         """(block, site, 2, lane) unit vectors → (sample, site) phases in (−π, π]; see `angles`.
 
         With `blocks`, only their samples are written to `out`.
@@ -104,21 +112,22 @@ class Layout:
         out[samples] = sites[: samples.stop - samples.start]
         return out
 
-    def spread(self, values):
+    def spread(self, values: np.ndarray) -> np.ndarray:
         """(sample,) → (block, lane)"""
         return np.asarray(values)[self.samples(self.everything)].reshape(self.n_blocks, self.width)
 
-    def per_sample(self, values):
+    def per_sample(self, values: np.ndarray) -> np.ndarray:
         """(…, block, lane) → (…, sample)"""
-        return values.reshape(*values.shape[:-2], -1)[..., : self.n_samples]
+        lanes = values.shape[-2] * values.shape[-1]
+        return values.reshape(*values.shape[:-2], lanes)[..., : self.n_samples]
 
 
 @lru_cache
-def _pool(threads):
+def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="xyep")
 
 
-def over_threads(call: Callable[[object], None], ranges: Iterable, threads: int) -> None:
+def over_threads(call: Callable[[_Part], Any], ranges: Iterable[_Part], threads: int) -> None:
     """Call `call` with each range; results must be written to disjoint places.
 
     Kernels release the GIL, so plain threads run them side by side; unlike Numba's own threading
@@ -126,7 +135,7 @@ def over_threads(call: Callable[[object], None], ranges: Iterable, threads: int)
     """
     queue = list(ranges)[::-1]
 
-    def work():
+    def work() -> None:
         while True:
             try:
                 part = queue.pop()

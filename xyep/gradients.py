@@ -12,7 +12,7 @@ it updates.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
@@ -22,19 +22,20 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array, csr_array, diags_array
 from scipy.sparse.csgraph import connected_components
 
-from .blocks import Layout, graph_of, over_threads
+from .blocks import Layout, Range, graph_of, over_threads
 from .checks import check_instance, check_integer
 from .cost import Cost, as_cost, as_nudging, at_pole, check_targets, gradient_of, mismatch, nudge_of
 from .energy import force, hessian
-from .kernels import updates
+from .kernels import loop, updates
 from .kernels.elementary import cosine, sine
-from .kernels.fast import Batch, Model, Report, contrast_blocks, gradient_blocks
+from .kernels.fast import Batch, Model, Report, Stopping, contrast_blocks, gradient_blocks
 from .kernels.linear import Factorisation, narrow_order
 from .network import Network, Parameters
 from .relaxation import (
     GaussSeidel,
     NotConvergedWarning,
     Solver,
+    Start,
     as_solver,
     as_start,
     check_beta,
@@ -122,8 +123,8 @@ def as_estimator(estimator: str | Estimator, points: int | None = None) -> Estim
         return ESTIMATORS[estimator](*(() if points is None else (points,)))
     if isinstance(estimator, (str, type)) or not isinstance(estimator, Estimator):
         raise (ValueError if isinstance(estimator, str) else TypeError)(
-            f"estimator: found {estimator!r}; one of {', '.join(map(repr, ESTIMATORS))} or an object "
-            "with the method of xyep.Estimator is needed"
+            f"estimator: found {estimator!r}; one of {', '.join(map(repr, ESTIMATORS))} or an "
+            "object with the method of xyep.Estimator is needed"
         )
     return estimator
 
@@ -144,8 +145,8 @@ def real_points(estimator: Estimator, beta: float) -> tuple[tuple[float, ...], t
     size = np.abs(weights).sum()
     if abs(weights.sum()) > 1e-9 * size or abs((weights * betas).sum() - 1) > 1e-9:
         raise ValueError(
-            f"estimator: found weights {weights.real} at strengths {betas.real} from {estimator!r}; "
-            "weights that sum to 0, and to 1 times their strengths, are needed"
+            f"estimator: found weights {weights.real} at strengths {betas.real} from "
+            f"{estimator!r}; weights that sum to 0, and to 1 times their strengths, are needed"
         )
     return tuple(map(float, betas.real)), tuple(map(float, weights.real))
 
@@ -160,8 +161,8 @@ class Gradient:
     phases : (sample × initial state, site) free equilibrium; initial states of one sample adjoin
     residual, iterations : (phase, sample × initial state) for the free and the nudged phases
     converged : same shape
-    at_pole : (sample × initial state,) whether an output, nudged or, for tangent nudging, free, sits
-        at a pole of the cost, where the estimate is finite but not the gradient
+    at_pole : (sample × initial state,) whether an output, nudged or, for tangent nudging, free,
+        sits at a pole of the cost, where the estimate is finite but not the gradient
     beyond_radius : (sample × initial state,) of the holomorphic estimator: whether β lies beyond
         where its points give the gradient to 1e-12 (see `xyep.holomorphic`); else all False
     """
@@ -169,8 +170,8 @@ class Gradient:
     couplings: NDArray[np.float64]
     bias_amplitude: NDArray[np.float64]
     bias_phase: NDArray[np.float64]
-    cost: NDArray[np.float64] = field(repr=False)
-    mismatch: NDArray[np.float64] = field(repr=False)
+    cost: NDArray[np.floating[Any]] = field(repr=False)
+    mismatch: NDArray[np.floating[Any]] = field(repr=False)
     residual: NDArray[np.float64] = field(repr=False)
     iterations: NDArray[np.intp] = field(repr=False)
     converged: NDArray[np.bool_] = field(repr=False)
@@ -210,13 +211,23 @@ class EPGradient:
     """
 
     def __init__(
-        self, net, n_samples, *, beta, estimator, nudging, cost, solver, nudged_solver, threads
-    ):
+        self,
+        net: Network,
+        n_samples: int,
+        *,
+        beta: float,
+        estimator: Estimator,
+        nudging: str,
+        cost: Cost,
+        solver: Solver,
+        nudged_solver: Solver,
+        threads: int,
+    ) -> None:
         self.net, self.n_samples, self.cost, self.nudging = net, n_samples, cost, nudging
         self.solver, self.nudged_solver, self.threads = solver, nudged_solver, threads
         betas, weights = real_points(estimator, beta)
         # Σ w_k ∂E_k as contrasts of two states each, all but one against the same last state
-        self._contrasts = [((b, betas[-1]), w) for b, w in zip(betas[:-1], weights[:-1])]
+        self.contrasts = [((b, betas[-1]), w) for b, w in zip(betas[:-1], weights[:-1])]
         self.layout = layout = Layout(net, n_samples, getattr(solver, "dtype", "float64"))
         free, clamped, target = (layout.empty(n) for n in (net.n_free, net.n_inputs, net.n_outputs))
         self._batch = Batch(free, clamped, target)
@@ -229,50 +240,61 @@ class EPGradient:
         self._unit = {unit: number for number, unit in enumerate(layout.units)}
         self._packed = False
 
-    def load(self, inputs, targets, rows):
+    def load(self, inputs: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> None:
         """The next batch: these `rows` of (sample, input) and (sample, output) phases."""
         self._inputs, self.targets, self._rows, self._packed = inputs, targets[rows], rows, False
 
     @property
-    def inputs(self):
+    def inputs(self) -> np.ndarray:
+        """(sample, input) phases of the batch."""
         return self._inputs[self._rows]
 
-    def __call__(self, parameters, start, confirm=True):
+    def __call__(self, parameters: Parameters, start: Start, confirm: bool = True) -> np.ndarray:
         """Flat gradient (see `Parameters.flatten`); `phases` and `report` tell where it was taken.
 
         `confirm` : read the residual of a state reached by a fixed number of sweeps.
         """
         psi = parameters.bias_phase
         direction = np.stack([cosine(psi), sine(psi)])
-        fast, vector = isinstance(self.solver, GaussSeidel), 0.0
-        for number, (betas, weight) in enumerate(self._contrasts):
+        solver, nudged = self.solver, self.nudged_solver
+        vector = np.zeros(self.net.n_parameters + 2 * self.net.n_sites)
+        state: Start | np.ndarray = start
+        for number, (betas, weight) in enumerate(self.contrasts):
             phases = (0, 3) if number == 0 else (1, 3)
-            if fast:
-                self._relax_fast(parameters, direction, start, betas, phases, confirm)
+            if isinstance(solver, GaussSeidel) and isinstance(nudged, GaussSeidel):
+                stops = solver.stopping(confirm), nudged.stopping(confirm)
+                self._relax_fast(parameters, direction, start, betas, phases, stops)
             else:
-                start = self._relax_generic(parameters, start, betas, phases)
+                state = self._relax_generic(parameters, state, betas, phases)
             sums = self._coupling_sum, self._site_sum
             factor = -weight / self.n_samples
             amplitude = parameters.bias_amplitude
             vector = vector + updates.gradient_of(*sums, amplitude, direction, factor)
         return vector
 
-    def _pack(self, blocks):
+    def _pack(self, blocks: Range) -> None:
         if not self._packed:
             samples, batch = self.layout.samples(blocks), self._batch
             self.layout.pack(self._inputs, self._rows[samples], batch.inputs, blocks)
             if self.nudging != "tangent":
                 self.layout.pack(self.targets, samples, batch.target, blocks)
 
-    def _relax_fast(self, p, direction, start, betas, phases, confirm):
+    def _relax_fast(
+        self,
+        p: Parameters,
+        direction: np.ndarray,
+        start: Start,
+        betas: tuple[float, float],
+        phases: Range,
+        stops: tuple[Stopping, Stopping],
+    ) -> None:
         layout, net, batch = self.layout, self.net, self._batch
-        free, nudged = self.solver.stopping(confirm), self.nudged_solver.stopping(confirm)
         bias = (p.bias_amplitude * direction).T[net.n_inputs :].astype(layout.dtype, order="C")
         model = Model(graph_of(net), p.couplings.astype(layout.dtype), bias)
         nudges, laws = zip(*(nudge_of(self.cost, b, self.nudging) for b in (0.0, *betas)))
         law = next((law for law in laws if law is not None), None)
 
-        def run(blocks, phases):
+        def run(blocks: Range, phases: Range) -> None:
             if phases[0] == 0:
                 self._pack(blocks)
                 pack_start(layout, start, batch.u, blocks)
@@ -284,7 +306,7 @@ class EPGradient:
                 model,
                 nudges,
                 law,
-                (free, nudged, nudged),
+                (stops[0], stops[1], stops[1]),
                 phases,
                 Report(self.residual, self.iterations),
                 self._outputs,
@@ -299,10 +321,63 @@ class EPGradient:
         over_threads(lambda blocks: run(blocks, phases), layout.units, self.threads)
         self._packed = True
 
-    def _relax_generic(self, p, start, betas, phases):
+    def epochs(self, epochs, records, start, rule, run):
+        """Epochs in one compiled call: θ after them, and what `report` tells, of those recorded.
+
+        For a single contrast and nudging by the cost, with `load` done; see `kernels.loop`.
+        """
+        layout, batch = self.layout, self._batch
+        self._pack(layout.everything)
+        ((betas, weight),) = self.contrasts
+        nudges, laws = zip(*(nudge_of(self.cost, b, self.nudging) for b in (0.0, *betas)))
+        free, nudged = self.solver.stopping(), self.nudged_solver.stopping()
+        count = int(np.count_nonzero(records))
+        shape = (count, 3, layout.n_blocks, layout.width)
+        kept = (
+            np.empty((count, layout.n_blocks, *batch.target.shape[1:]), layout.dtype),
+            np.zeros(shape, layout.dtype),
+            np.zeros(shape, layout.dtype),
+        )
+        theta = loop.train_epochs(
+            layout.lanes,
+            epochs,
+            start,
+            self.n_samples,
+            np.array(layout.units),
+            batch,
+            layout.mask,
+            graph_of(self.net),
+            nudges,
+            next((law for law in laws if law is not None), None),
+            (free, nudged, nudged),
+            weight,
+            run.arrays["theta"],
+            run.arrays["moments"],
+            rule,
+            records,
+            Report(self.residual, self.iterations),
+            self._outputs,
+            kept,
+        )
+        found = []
+        for values in kept[1:]:
+            # (record, phase, block, lane) → (phase, record × sample)
+            samples = layout.per_sample(values).astype(float)
+            found.append(np.moveaxis(samples, 1, 0).reshape(3, -1))
+        found[0][np.isnan(found[0])] = np.inf
+        outputs = np.concatenate([layout.unpack(u) for u in kept[0]]) if count else np.empty(0)
+        return theta, (outputs, *found)
+
+    def _relax_generic(
+        self,
+        p: Parameters,
+        start: Start | np.ndarray,
+        betas: tuple[float, float],
+        phases: Range,
+    ) -> np.ndarray | str:
         """The same phases with any solver; the contrast is the same kernel. Returns the start."""
         layout, net, batch = self.layout, self.net, self._batch
-        everything, outputs = layout.everything, slice(net.n_sites - net.n_outputs, None)
+        everything = layout.everything
         if callable(start):
             start = np.concatenate([self.inputs, start(0, self.n_samples)], axis=1)
         states = [batch.u]
@@ -336,21 +411,21 @@ class EPGradient:
         return start
 
     @property
-    def outputs(self):
+    def outputs(self) -> np.ndarray:
         """(sample, output) phases of the free equilibrium."""
         return self.layout.unpack(self._batch.u[:, -self.net.n_outputs :])
 
     @property
-    def phases(self):
+    def phases(self) -> np.ndarray:
         """(sample, site) phases of the free equilibrium."""
         return np.concatenate([self.inputs, self.layout.unpack(self._batch.u)], axis=1)
 
-    def lazy_phases(self):
+    def lazy_phases(self) -> Callable[[], np.ndarray]:
         """The same when called, of a copy of the present state."""
         u, inputs, layout = self._batch.u.copy(), self.inputs, self.layout
         return lambda: np.concatenate([inputs, layout.unpack(u)], axis=1)
 
-    def report(self):
+    def report(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(sample, output) phases at the free equilibrium, (phase, sample) residuals and sweeps."""
         found = (self.layout.per_sample(a).astype(float) for a in (self.residual, self.iterations))
         residual, sweeps = found
@@ -358,33 +433,35 @@ class EPGradient:
         return self.outputs, residual, sweeps
 
     @property
-    def at_pole(self):
+    def at_pole(self) -> NDArray[np.bool_]:
         """(sample,) whether an output sits at a pole of the cost where ∂C/∂φ is taken."""
         if self.nudging == "tangent":
             return at_pole(self.cost, self.outputs, self.targets)
-        used = [k for k, beta in enumerate(self._contrasts[-1][0]) if beta]
+        used = [k for k, beta in enumerate(self.contrasts[-1][0]) if beta]
         nudged = (self.layout.unpack(self._outputs[k]) for k in used)
         return np.any([at_pole(self.cost, state, self.targets) for state in nudged], axis=0)
 
-    def converged(self, residual):
+    def converged(self, residual: np.ndarray) -> NDArray[np.bool_]:
         """(phase, sample) whether each phase is at the residual asked for, if any was."""
         tol = [s.tol for s in (self.solver, self.nudged_solver, self.nudged_solver)]
         return np.stack([np.isfinite(r) if t is None else r <= t for r, t in zip(residual, tol)])
 
 
-def prepare(net, inputs, targets, initial_states):
+def prepare(
+    net: Network, inputs: ArrayLike, targets: ArrayLike, initial_states: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Checked inputs and targets, each sample repeated for each of its initial states."""
-    inputs = check_inputs(net, inputs)
-    targets = check_outputs(net, targets, len(inputs))
+    x = check_inputs(net, inputs)
+    t = check_outputs(net, targets, len(x))
     m = check_integer("initial_states", initial_states, 1)
-    return np.repeat(inputs, m, axis=0), np.repeat(targets, m, axis=0)
+    return np.repeat(x, m, axis=0), np.repeat(t, m, axis=0)
 
 
 def enough_for(beta: float) -> GaussSeidel:
     """The default solver of `ep_gradient`: what its relaxation leaves is less than O(β²).
 
-    A residual r makes an error of the order of r/β in the gradient. With r = β³/10, at most 1e-4, it
-    stays below the error of the centred estimator itself, and at β = 0.1 float32 is enough.
+    A residual r makes an error of the order of r/β in the gradient. With r = β³/10, at most 1e-4,
+    it stays below the error of the centred estimator itself, and at β = 0.1 float32 is enough.
 
     >>> enough_for(0.1), enough_for(0.01)
     (GaussSeidel(tol=0.0001, dtype='float32'), GaussSeidel(tol=1e-07))
@@ -428,17 +505,17 @@ def ep_gradient(
     beta : nudging strength, not zero
     estimator : "centered" (β, −β; error O(β²)), "one_sided" (β, 0; error O(β)), "holomorphic"
         (`points` complex strengths of magnitude β, default 8; error O(β^points)), or an `Estimator`
-    nudging : "cost" relaxes E + βC; "tangent" keeps −β ∂C/∂φ_o of the free equilibrium as a constant
-        field on each output, which has no pole. Default "cost", or "tangent" for a cost of your own
-        without `slope`.
+    nudging : "cost" relaxes E + βC; "tangent" keeps −β ∂C/∂φ_o of the free equilibrium as a
+        constant field on each output, which has no pole. Default "cost", or "tangent" for a cost of
+        your own without `slope`.
     seed, initial_states : each sample is relaxed from this many random initial states, and the
         gradient averaged over them
     initial : (sample × initial state, site) phases or "aligned", optional: start here instead, see
         `relax`
     cost : "log_cosine", "cosine", "cross_entropy", or a `Cost`
-    method, nudged_method : solver of the free and of the nudged phases (default: the same), with the
-        options that follow, as in `relax`. By default `fast` to a residual of β³/10, at most 1e-4:
-        below what the estimator itself leaves, and at β = 0.1 in float32, as fast as it gets.
+    method, nudged_method : solver of the free and of the nudged phases (default: the same), with
+        the options that follow, as in `relax`. By default `fast` to a residual of β³/10, at most
+        1e-4: below what the estimator itself leaves, and at β = 0.1 in float32, as fast as it gets.
     threads : the result is bit-identical for every number
 
     Returns
@@ -468,7 +545,7 @@ def ep_gradient(
     cost, beta, estimator = as_cost(cost), check_beta(beta), as_estimator(estimator, points)
     nudging, threads = as_nudging(cost, nudging), check_integer("threads", threads, 1)
     check_targets(cost, targets)
-    options = {"tol": tol, "sweeps": sweeps, "over_relaxation": over_relaxation}
+    options: dict[str, Any] = {"tol": tol, "sweeps": sweeps, "over_relaxation": over_relaxation}
     options |= {"max_sweeps": max_sweeps, "dtype": dtype, "rtol": rtol, "atol": atol}
     options |= {"max_time": max_time, "max_steps": max_steps}
     if method is None:
@@ -488,8 +565,8 @@ def ep_gradient(
             solver, "dtype", 0
         ):
             raise ValueError(
-                f"nudged_method: found {nudged!r}; one of the kind and dtype of method={solver!r} is "
-                "needed"
+                f"nudged_method: found {nudged!r}; one of the kind and dtype of method={solver!r} "
+                "is needed"
             )
         batch = EPGradient(
             net,
@@ -508,10 +585,10 @@ def ep_gradient(
     return gradient
 
 
-def _gradient(net, batch, vector):
+def _gradient(net: Network, batch: EPGradient, vector: np.ndarray) -> Gradient:
     outputs, residual, sweeps = batch.report()
     return Gradient(
-        *net.unflatten(vector),
+        **net.unflatten(vector)._asdict(),
         cost=batch.cost(outputs, batch.targets),
         mismatch=mismatch(outputs, batch.targets),
         residual=residual,
@@ -523,7 +600,7 @@ def _gradient(net, batch, vector):
     )
 
 
-def _warn(gradient, n, stacklevel):
+def _warn(gradient: Gradient, n: int, stacklevel: int) -> None:
     if gradient.at_pole.any():
         warnings.warn(
             f"{np.count_nonzero(gradient.at_pole)} of {n} samples have an output at a pole of the "
@@ -553,7 +630,7 @@ class LinearResponse:
     are held fixed, and a source that acts along one is an error.
     """
 
-    def __init__(self, net, parameters, phases):
+    def __init__(self, net: Network, parameters: Parameters, phases: np.ndarray) -> None:
         n, last = net.n_inputs, net.n_outputs
         self.net, self.hessian = net, hessian(net, parameters, phases)
         free = csr_array(self.hessian[n:, n:])
@@ -564,11 +641,11 @@ class LinearResponse:
             free = csr_array(free + diags_array(self.spring))
         self.factorisation = Factorisation(free, narrow_order(free, last))
 
-    def without_rotation(self, source):
+    def without_rotation(self, source: np.ndarray) -> np.ndarray:
         """The part of a source that acts along no zero mode."""
         return source - self.modes.T @ (self.modes @ source)
 
-    def solve(self, source):
+    def solve(self, source: np.ndarray) -> np.ndarray:
         """H⁻¹ source for a (free site,) or (free site, k) source."""
         source = np.asarray(source, float)
         if not len(self.modes):
@@ -583,7 +660,7 @@ class LinearResponse:
         return self.without_rotation(self.factorisation.solve(source))
 
 
-def zero_modes(net, parameters):
+def zero_modes(net: Network, parameters: Parameters) -> NDArray[np.float64]:
     """(mode, free site) unit vectors of the free rotations: components without input and bias."""
     p = net.check_parameters(parameters)
     live = net.edges[p.couplings[net.parameter] != 0]
@@ -647,7 +724,7 @@ def implicit_gradient(
     vector = np.concatenate(parts) / len(inputs)
     outputs = states[:, net.n_sites - net.n_outputs :]
     return Gradient(
-        *net.unflatten(vector),
+        **net.unflatten(vector)._asdict(),
         cost=cost(outputs, targets),
         mismatch=mismatch(outputs, targets),
         residual=eq.residual[None],
@@ -659,7 +736,9 @@ def implicit_gradient(
     )
 
 
-def polished(net, parameters, phases, steps=3):
+def polished(
+    net: Network, parameters: Parameters, phases: np.ndarray, steps: int = 3
+) -> np.ndarray:
     """One free equilibrium to the last digits, by Newton's method as long as it comes closer."""
     left = force(net, parameters, phases)[net.n_inputs :]
     for _ in range(steps):
@@ -672,7 +751,9 @@ def polished(net, parameters, phases, steps=3):
     return phases
 
 
-def nudge_solution(net, parameters, phases, target, cost):
+def nudge_solution(
+    net: Network, parameters: Parameters, phases: np.ndarray, target: np.ndarray, cost: Cost
+) -> NDArray[np.float64]:
     """−H⁻¹ ∂C/∂φ of one sample over all sites, zero at the clamped ones: the limit β → 0."""
     source, response = np.zeros(net.n_free), np.zeros(net.n_sites)
     outputs = phases[net.n_sites - net.n_outputs :]

@@ -9,15 +9,18 @@ from .blocks import over_threads
 from .checks import check_choice, check_instance, check_integer
 from .cost import Cost, as_cost, check_targets, mismatch
 from .gradients import EPGradient, as_estimator
+from .kernels import loop
 from .network import Network, Parameters
-from .optimizers import schedule
-from .relaxation import GaussSeidel, Solver, relax
+from .optimizers import SGD, Adam, schedule
+from .relaxation import ALIGNED, GaussSeidel, Solver, Start, relax
 from .responses import circular_difference, input_response, nudge_response, pattern_response
-from .settings import RESPONSES, Training
+from .settings import RESPONSES, Training, given
 from .tasks import Task
 
 # streams of random numbers within one seed; the first counter is the epoch
 _VALIDATION, _FINAL, _PROBE = (1 << 20) + 1, (1 << 20) + 2, (1 << 20) + 3
+
+KINDS = {"constant": loop.CONSTANT, "linear": loop.LINEAR, "cosine": loop.COSINE}
 
 #: Samples that are evaluated at a time, to bound memory.
 CHUNK = 4096
@@ -99,6 +102,65 @@ def evaluate(
     }
 
 
+#: Epochs of one compiled call at most, so that a keyboard interrupt is heard.
+AT_ONCE = 256
+
+
+class CompiledLoop:
+    """Epochs of a run in one compiled call (`xyep.kernels.loop`), with the bits of the general loop.
+
+    For trainings whose update sees all samples at once, with an optimizer and a schedule of this
+    package and no callback; `of` gives None for others.
+    """
+
+    @classmethod
+    def of(cls, run: "Run") -> "CompiledLoop | None":
+        """The loop of a run, or None where the general loop is needed."""
+        t = run.training
+        whole = t.batch_size is None or t.batch_size >= len(run.train)
+        known = type(t.optimizer) in (Adam, SGD) and t.schedule in KINDS and t.callback is None
+        fast = isinstance(t.solver, GaussSeidel) and t.nudging == "cost"
+        if not (whole and known and fast):
+            return None
+        loop = cls(run)
+        return loop if loop.single and (run.threads == 1 or len(loop.units) == 1) else None
+
+    def __init__(self, run: "Run") -> None:
+        t, n = run.training, len(run.train)
+        batch, _ = run._batch(n)
+        self.batch, self.rows = batch, np.repeat(run.train, t.initial_states)
+        batch.load(run.task.inputs, run.task.targets, self.rows)
+        self.single = len(batch.contrasts) == 1
+        self.units = np.array(batch.layout.units)
+        rule = t.optimizer
+        if isinstance(rule, Adam):
+            own = (loop.ADAM, rule.learning_rate, rule.beta1, rule.beta2, rule.epsilon)
+        else:
+            own = (loop.SGD, rule.learning_rate, rule.momentum, 0.0, 0.0)
+        self.rule = loop.Rule(*own, KINDS[t.schedule], float(t.coupling_decay), t.epochs)
+        length = ALIGNED if t.start == "aligned" else 0.0
+        self.start = loop.Start(np.uint64(run.seed), length)
+
+    def advance(self, run: "Run", stop: int) -> None:
+        """Train until `stop` epochs are completed, and record."""
+        t, a = run.training, run.arrays
+        first = run.done + 1
+        records = np.isin(np.arange(first, stop + 1), t.recorded)
+        theta, kept = self.batch.epochs((first, stop), records, self.start, self.rule, run)
+        if not np.isfinite(theta.sum()):
+            raise FloatingPointError(
+                f"epoch {first} to {stop}: parameters are no longer finite; lower the learning rate"
+            )
+        a["theta"], a["done"] = theta, np.array(stop)
+        if records.any():
+            k = int(np.searchsorted(t.recorded, first))
+            epochs = int(records.sum())
+            rows = np.tile(self.rows, epochs)
+            run._means(slice(k, k + epochs), rows, *kept)
+            if run.validation is not None and records[-1]:
+                run._validate(k + epochs - 1, stop)
+
+
 class Run:
     """State of one training: parameters, optimizer and everything recorded so far, as plain arrays.
 
@@ -124,7 +186,7 @@ class Run:
                 f"task: {task.name} has {task.inputs.shape[1]} inputs and {task.targets.shape[1]} "
                 f"outputs, but net has {net.n_inputs} and {net.n_outputs}; they must agree"
             )
-        check_targets(training.cost, task.targets)  # type: ignore[arg-type]
+        check_targets(as_cost(training.cost), task.targets)
         self.train = task.numbers("train")
         self.validation = task.validation if "validation" in task.splits else None
         initial = net.init_parameters(seed) if parameters is None else parameters
@@ -174,8 +236,8 @@ class Run:
         for name, values in self.arrays.items():
             if name not in arrays or arrays[name].shape != values.shape:
                 raise ValueError(
-                    f"checkpoint: found {name!r} missing or of another shape; the state of the same "
-                    "run is needed"
+                    f"checkpoint: found {name!r} missing or of another shape; the state of the "
+                    "same run is needed"
                 )
         self.arrays = {name: np.array(arrays[name]) for name in self.arrays}
 
@@ -184,16 +246,20 @@ class Run:
         stop = self.training.epochs if epochs is None else min(epochs, self.training.epochs)
         if self.done == 0:
             self._snapshot()
+        loop = CompiledLoop.of(self)
         while self.done < stop and not self.finished:
-            self._epoch(self.done + 1)
-            self.arrays["done"] = np.array(self.done + 1)
+            if loop is None:
+                self._epoch(self.done + 1)
+                self.arrays["done"] = np.array(self.done + 1)
+            else:
+                loop.advance(self, self._next_stop(stop))
             self._snapshot()
             if self.training.callback is not None and self.training.callback(self):
                 self.arrays["stopped"] = np.array(True)
             if self.finished and self.training.final_states:
                 self._final()
 
-    def _batch(self, n):
+    def _batch(self, n: int) -> tuple[EPGradient, bool]:
         """Memory for the EP gradient of `n` samples, and whether it is new."""
         t = self.training
         if n in self._batches:
@@ -203,15 +269,15 @@ class Run:
             n * t.initial_states,
             beta=t.beta,
             estimator=as_estimator(t.estimator),
-            nudging=t.nudging,
-            cost=t.cost,
-            solver=t.solver,
-            nudged_solver=t.nudged_solver,
+            nudging=given(t.nudging),
+            cost=as_cost(t.cost),
+            solver=t.solvers[0],
+            nudged_solver=t.solvers[1],
             threads=self.threads,
         )
         return self._batches[n], True
 
-    def _epoch(self, epoch):
+    def _epoch(self, epoch: int) -> None:
         t, n = self.training, len(self.train)
         size = min(t.batch_size or n, n)
         n_batches = -(-n // size)
@@ -244,67 +310,112 @@ class Run:
             joined = (np.concatenate(a, axis=-1) for a in (residual, sweeps))
             self._record(record, epoch, np.concatenate(rows), np.concatenate(outputs), *joined)
 
-    def _start(self, n, *counter):
+    def _next_stop(self, stop: int) -> int:
+        """The last epoch that can be reached without looking at the network on the way."""
+        t, done = self.training, self.done
+        later = [s for s in t.snapshots if s > done]
+        if self.validation is not None:
+            later.append(int(t.recorded[np.searchsorted(t.recorded, done + 1)]))
+        return min([stop, done + AT_ONCE, *later])
+
+    def _start(self, n: int, *counter: int) -> Start:
         if self.training.start == "aligned":
             return "aligned"
         shape = n, self.net.n_free
         return lambda first, last: random.phases(shape, self.seed, *counter, rows=(first, last))
 
-    def _record(self, k, epoch, rows, outputs, residual, sweeps):
-        """Means over the epoch's relaxations, of which `rows` are the samples."""
-        a, t, net = self.arrays, self.training, self.net
-        scores = np.empty((4, len(rows)))
+    def _record(
+        self,
+        k: int,
+        epoch: int,
+        rows: np.ndarray,
+        outputs: np.ndarray,
+        residual: np.ndarray,
+        sweeps: np.ndarray,
+    ) -> None:
+        """Means over the relaxations of an epoch, entry `k`, of which `rows` are the samples."""
+        self._means(slice(k, k + 1), rows, outputs, residual, sweeps)
+        if self.validation is not None:
+            self._validate(k, epoch)
 
-        def score(part):
+    def _validate(self, k: int, epoch: int) -> None:
+        score = self._evaluate(given(self.validation), 1, (epoch, _VALIDATION))
+        self.arrays["validation_cost"][k] = score["cost"]
+        self.arrays["validation_accuracy"][k] = score["accuracy"]
+
+    def _means(
+        self,
+        entries: slice,
+        rows: np.ndarray,
+        outputs: np.ndarray,
+        residual: np.ndarray,
+        sweeps: np.ndarray,
+    ) -> None:
+        """Means over each epoch's relaxations; of several epochs, these follow each other."""
+        a, t = self.arrays, self.training
+        scores, cost_of = np.empty((4, len(rows))), as_cost(t.cost)
+
+        def score(part: slice) -> None:
             targets, phases = self.task.targets[rows[part]], outputs[part]
             right = self.task.classify(phases) == self.task.labels[rows[part]]
             finite = np.isfinite(phases).all(axis=1)
-            scores[:, part] = t.cost(phases, targets), mismatch(phases, targets), right, finite
+            scores[:, part] = cost_of(phases, targets), mismatch(phases, targets), right, finite
 
         parts = [slice(first, first + CHUNK) for first in range(0, len(rows), CHUNK)]
         over_threads(score, parts, self.threads)
-        a["cost"][k], a["mismatch"][k], a["accuracy"][k] = scores[:3].mean(axis=1)
-        a["residual"][k] = np.sqrt((residual[0] ** 2).mean())
-        a["sweeps"][k] = sweeps.sum(axis=0).mean(dtype=float)
+        epochs = entries.stop - entries.start
+        each = scores.reshape(4, epochs, -1)
+        a["cost"][entries], a["mismatch"][entries], a["accuracy"][entries] = each[:3].mean(axis=-1)
+        free = residual[0].reshape(epochs, -1)
+        a["residual"][entries] = np.sqrt((free**2).mean(axis=-1))
+        a["sweeps"][entries] = sweeps.sum(axis=0).reshape(epochs, -1).mean(axis=-1)
         if t.asks_residual:
-            tol = np.array([[t.solver.tol], [t.nudged_solver.tol], [t.nudged_solver.tol]])
-            converged = (residual <= tol.astype(float)).all(axis=0) & (scores[3] > 0)
-            a["unconverged"][k] = 1 - converged.mean()
-        if self.validation is not None:
-            score = self._evaluate(net, self.validation, 1, (epoch, _VALIDATION))
-            a["validation_cost"][k] = score["cost"]
-            a["validation_accuracy"][k] = score["accuracy"]
+            free_solver, nudged_solver = t.solvers
+            tols = np.array([[free_solver.tol], [nudged_solver.tol], [nudged_solver.tol]])
+            converged = (residual <= tols.astype(float)).all(axis=0) & (scores[3] > 0)
+            a["unconverged"][entries] = 1 - converged.reshape(epochs, -1).mean(axis=-1)
 
-    def _evaluate(self, net, task, initial_states, counter):
+    def _evaluate(
+        self, task: Task, initial_states: int, counter: tuple[int, ...]
+    ) -> dict[str, Any]:
         t = self.training
-        keywords = {"start": t.start, "solver": t.test_solver, "cost": t.cost}
-        keywords |= {"seed": self.seed, "counter": counter, "threads": self.threads}
-        return evaluate(net, self.parameters, task, initial_states=initial_states, **keywords)
+        return evaluate(
+            self.net,
+            self.parameters,
+            task,
+            initial_states=initial_states,
+            start=t.start,
+            seed=self.seed,
+            solver=t.test_solver,
+            cost=t.cost,
+            threads=self.threads,
+            counter=counter,
+        )
 
-    def _final(self):
+    def _final(self) -> None:
         t, test = self.training, self.task.test
-        score = self._evaluate(self.net, test, t.final_states, (self.done, _FINAL))
+        score = self._evaluate(test, t.final_states, (self.done, _FINAL))
         for name in FINAL[:-1]:
             self.arrays[name] = np.array(score[name.removeprefix("test_")], float)
         if not t.asks_residual:
             self.arrays["off_equilibrium"] = np.array(self._off_equilibrium(test))
 
-    def _off_equilibrium(self, task):
+    def _off_equilibrium(self, task: Task) -> float:
         """rms over sites and samples of how far the training's own relaxation stays from rest."""
         inputs, net = np.asarray(task.inputs[:SOME], float), self.net
-        start = self.training.start
+        start: Any = self.training.start
         if start == "random":
             free = random.phases((len(inputs), net.n_free), self.seed, self.done, _FINAL)
             start = np.concatenate([inputs, free], axis=1)
-        keywords = {"threads": self.threads, "warn": False}
-        solver = self.training.solver
+        keywords: dict[str, Any] = {"threads": self.threads, "warn": False}
+        solver, _ = self.training.solvers
         short = relax(net, self.parameters, inputs, initial=start, method=solver, **keywords)
         rest = GaussSeidel(tol=1e-6, max_sweeps=2000)
         eq = relax(net, self.parameters, inputs, initial=short.phases, method=rest, **keywords)
         away = circular_difference(short.phases, eq.phases)[:, net.n_inputs :]
         return float(np.sqrt((away**2).mean()))
 
-    def _snapshot(self):
+    def _snapshot(self) -> None:
         t, net, a = self.training, self.net, self.arrays
         if self.done not in t.snapshots:
             return
@@ -314,15 +425,16 @@ class Run:
         inputs = np.asarray(self.task.inputs[probes], float)
         targets = np.asarray(self.task.targets[probes], float)
         # the same initial states at every snapshot, so that differences come from the training
-        start = t.start
+        start: Any = t.start
         if start == "random":
             free = random.phases((len(inputs), net.n_free), self.seed, _PROBE)
             start = np.concatenate([inputs, free], axis=1)
         eq = relax(net, self.parameters, inputs, initial=start, threads=self.threads, warn=False)
         a["phase"][k] = eq.phases
         if "nudge_response" in t.responses:
-            nudged = {"cost": t.cost, "nudging": t.nudging, "threads": self.threads}
-            response = nudge_response(net, self.parameters, eq, targets, t.response_beta, **nudged)
+            nudged: dict[str, Any] = {"cost": t.cost, "nudging": t.nudging, "threads": self.threads}
+            beta = given(t.response_beta)
+            response = nudge_response(net, self.parameters, eq, targets, beta, **nudged)
             a["nudge_response"][k] = response
         if "input_response" in t.responses:
             a["input_response"][k] = input_response(net, self.parameters, eq)

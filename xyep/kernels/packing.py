@@ -28,7 +28,7 @@ _SINE, _COSINE = (
 
 
 @inline
-def _unit_vector(x):
+def unit_vector(x):
     """cos x and sin x"""
     n, two = nearest(x * splat(x, 0.5 / np.pi)), splat(x, 2.0)
     h = splat(x, 0.5) * x
@@ -53,6 +53,6 @@ def pack_blocks(lanes, blocks, phases, rows, u):
             for lane in range(width):
                 u[b, i, 0, lane] = phases[mine[lane], i]
         for n in range(b * sites, (b + 1) * sites):
-            c, s = _unit_vector(load(lanes, u, 2 * n))
+            c, s = unit_vector(load(lanes, u, 2 * n))
             store(c, u, 2 * n)
             store(s, u, 2 * n + 1)

@@ -1,0 +1,221 @@
+"""Training epochs in one compiled call: random starts, gradient, optimizer and what is recorded.
+
+For networks whose epoch takes microseconds, Python between the kernels takes longer than they do.
+Every step is the one of the general loop (`xyep.run`), in the same order, so that both give the same
+bits.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from . import inline, kernel
+from .elementary import power, sincos
+from .fast import Model, Stopping, gradient_blocks
+from .packing import unit_vector
+from .updates import adam, gradient_of
+from .vectors import load, store
+
+ADAM, SGD = range(2)
+CONSTANT, LINEAR, COSINE = range(3)
+
+
+class Rule(NamedTuple):
+    """How parameters follow the gradient."""
+
+    kind: int
+    learning_rate: float
+    memory: float  # β₁ of Adam, or the momentum
+    memory2: float  # β₂
+    epsilon: float
+    schedule: int
+    decay: float  # λ of the couplings
+    total: int  # updates of the whole training
+
+
+class Start(NamedTuple):
+    """Initial states: random phases of a seed, or the aligned start."""
+
+    seed: np.uint64
+    length: float  # 0: random; else that of the unit vectors' stand-ins in an aligned start
+
+
+#: Multipliers and key increments of Philox4x64 (Salmon et al., SC 2011).
+_M0, _M1 = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
+_W0, _W1 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)
+
+
+@intrinsic
+def _upper(typingctx, a, b):
+    """Upper word of a 64×64-bit product."""
+
+    def codegen(context, builder, signature, args):
+        wide, word = ir.IntType(128), ir.IntType(64)
+        product = builder.mul(*(builder.zext(arg, wide) for arg in args))
+        return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), word)
+
+    return types.uint64(a, b), codegen
+
+
+@inline
+def philox(c0, c1, c2, c3, k0, k1):
+    """Ten rounds: four random words of a counter and a key."""
+    for _ in range(10):
+        h0, h1 = _upper(_M0, c0), _upper(_M1, c2)
+        c0, c1, c2, c3 = h1 ^ c1 ^ k0, _M1 * c2, h0 ^ c3 ^ k1, _M0 * c0
+        k0, k1 = k0 + _W0, k1 + _W1
+    return c0, c1, c2, c3
+
+
+@inline
+def _phase(word):
+    """As `xyep.random.phases`."""
+    return np.pi * ((2.0 * (word >> np.uint64(12)) + 1.0) * 2.0**-52 - 1.0)
+
+
+@kernel
+def random_start(lanes, u, n_samples, seed, epoch):
+    """``u[block, site, component, lane]`` at random phases, those of `xyep.random` for this epoch."""
+    blocks, sites, width = u.shape[0], u.shape[1], u.shape[3]
+    zero, one, key = np.uint64(0), np.uint64(1), np.uint64(seed)
+    total = n_samples * sites
+    number, sample, site = 0, 0, 0
+    for step in range((total + 3) // 4):
+        # NumPy's generator counts up before it draws
+        words = philox(np.uint64(step) + one, zero, zero, np.uint64(epoch), key, zero)
+        for word in words:
+            if number < total:
+                u[sample // width, site, 0, sample % width] = _phase(word)
+                number, site = number + 1, site + 1
+                if site == sites:
+                    site, sample = 0, sample + 1
+    last = n_samples - 1
+    for s in range(n_samples, blocks * width):  # the last block is filled up with its last sample
+        for i in range(sites):
+            u[s // width, i, 0, s % width] = u[last // width, i, 0, last % width]
+    for n in range(blocks * sites):
+        c, s = unit_vector(load(lanes, u, 2 * n))
+        store(c, u, 2 * n)
+        store(s, u, 2 * n + 1)
+
+
+@kernel
+def _updated(theta, gradient, moments, step, rule, n_parameters):
+    """Parameters after one update, as the optimizers of `xyep.optimizers` make it."""
+    progress = (step - 1) / rule.total
+    factor = 1.0
+    if rule.schedule == LINEAR:
+        factor = 1.0 - progress
+    elif rule.schedule == COSINE:
+        factor = 0.5 * (1.0 + sincos(np.pi * progress)[1])
+    rate = rule.learning_rate * factor
+    if rule.kind == ADAM:
+        first, second = 1.0 - power(rule.memory, step), 1.0 - power(rule.memory2, step)
+        out = adam(
+            theta,
+            gradient,
+            moments[0],
+            moments[1],
+            rule.memory,
+            rule.memory2,
+            first,
+            second,
+            rate,
+            rule.epsilon,
+        )
+    else:
+        out = np.empty_like(theta)
+        for n in range(len(theta)):
+            moments[0, n] = rule.memory * moments[0, n] - rate * gradient[n]
+            out[n] = theta[n] + moments[0, n]
+    for n in range(n_parameters):
+        out[n] *= 1.0 - rate * rule.decay
+    return out
+
+
+@inline
+def _hurried(stopping):
+    """The same without reading the residual of the last state."""
+    return Stopping(stopping.over_relaxation, stopping.tol, stopping.max_sweeps, False)
+
+
+@kernel
+def train_epochs(
+    lanes,
+    epochs,
+    start,
+    n_samples,
+    units,
+    batch,
+    mask,
+    graph,
+    nudges,
+    law,
+    stoppings,
+    weight,
+    theta,
+    moments,
+    rule,
+    records,
+    report,
+    outputs,
+    kept,
+):
+    """Epochs ``epochs[0]`` … ``epochs[1]`` of one batch that holds all samples; returns θ.
+
+    ``kept[0][record]`` are the outputs' unit vectors, and ``kept[1][record]``, ``kept[2][record]``
+    residuals and sweeps, of each epoch for which ``records`` is true; for the others residuals are
+    not read after a fixed number of sweeps. ``units`` are ranges of blocks; other arguments as in
+    `gradient_blocks`. Stops after the first epoch whose parameters are not finite.
+    """
+    u, n_free = batch.u, batch.u.shape[1]
+    n_outputs, n_inputs = batch.target.shape[1], batch.inputs.shape[1]
+    n_sites, first_output = n_free + n_inputs, n_free - n_outputs
+    n_parameters = len(theta) - 2 * n_sites
+    coupling_sum = np.zeros((len(units), n_parameters))
+    site_sum = np.zeros((len(units), n_free, 2))
+    bias, couplings = np.empty((n_free, 2), u.dtype), np.empty(n_parameters, u.dtype)
+    direction, record = np.empty((2, n_sites)), 0
+    free, nudged = _hurried(stoppings[0]), _hurried(stoppings[1])
+    hurried = (free, nudged, nudged)
+    for epoch in range(epochs[0], epochs[1] + 1):
+        if start.length == 0.0:
+            random_start(lanes, u, n_samples, start.seed, epoch)
+        else:
+            u[:, :, 0], u[:, :, 1] = start.length, 0.0
+        amplitude = theta[n_parameters : n_parameters + n_sites]
+        for i in range(n_sites):
+            direction[1, i], direction[0, i] = sincos(theta[n_parameters + n_sites + i])
+        for i in range(n_free):
+            h = amplitude[n_inputs + i]
+            bias[i, 0], bias[i, 1] = h * direction[0, n_inputs + i], h * direction[1, n_inputs + i]
+        couplings[:] = theta[:n_parameters]
+        model, recorded = Model(graph, couplings, bias), records[epoch - epochs[0]]
+        for unit in range(len(units)):
+            sums = (coupling_sum[unit], site_sum[unit])
+            gradient_blocks(
+                lanes,
+                (units[unit, 0], units[unit, 1]),
+                batch,
+                mask,
+                model,
+                nudges,
+                law,
+                stoppings if recorded else hurried,
+                (0, 3),
+                report,
+                outputs,
+                sums,
+            )
+        gradient = gradient_of(coupling_sum, site_sum, amplitude, direction, -weight / n_samples)
+        if recorded:
+            kept[0][record] = u[:, first_output:]
+            kept[1][record], kept[2][record] = report.residual, report.sweeps
+            record += 1
+        theta = _updated(theta, gradient, moments, epoch, rule, n_parameters)
+        if not np.isfinite(theta.sum()):
+            break
+    return theta
