@@ -6,9 +6,11 @@
     tree = xyep.train(net, xyep.load_task("xor"), epochs=1000, seed=0)
     tree["test_solved"]
 
-Phases are in radians, couplings and residuals in one common unit of energy, and time in its inverse.
+Phases are in radians, couplings and residuals in one common unit of energy, and time in its
+inverse.
 """
 
+from .cells import CUBIC, HONEYCOMB, KAGOME, SQUARE, TRIANGULAR, UnitCell
 from .cost import Cost, CrossEntropy, LogCosine, mismatch
 from .energy import energy, force, hessian
 from .ensembles import Case, select, train_ensemble
@@ -24,12 +26,6 @@ from .gradients import (
     implicit_gradient,
 )
 from .lattices import (
-    CUBIC,
-    HONEYCOMB,
-    KAGOME,
-    SQUARE,
-    TRIANGULAR,
-    UnitCell,
     all_to_all,
     cubic_lattice,
     honeycomb_lattice,

@@ -64,11 +64,11 @@ class Cost(Protocol):
 class LogCosine:
     """C = −Σ_o log(1 + κ cos(φ_o − t_o)) / κ, each output by itself, with sharpness 0 ≤ κ ≤ 1.
 
-    κ = 1 is the logarithmic cost −Σ log(1 + cos), whose force −tan((φ − t)/2) has no unstable zero at
-    φ = t + π; κ → 0 is 1 − cos up to a constant; values between soften the pole. An output nudged
-    with strength β feels the field β f'(x) t, f'(x) = 1/(1 + κx). Where 1 + κx is below `POLE` =
-    1e-6, closer than 1.5 mrad to the pole of κ = 1, it is replaced by that, here as in the kernels,
-    so that an output exactly opposite to its target has a finite cost.
+    κ = 1 is the logarithmic cost −Σ log(1 + cos), whose force −tan((φ − t)/2) has no unstable zero
+    at φ = t + π; κ → 0 is 1 − cos up to a constant; values between soften the pole. An output
+    nudged with strength β feels the field β f'(x) t, f'(x) = 1/(1 + κx). Where 1 + κx is below
+    `POLE` = 1e-6, closer than 1.5 mrad to the pole of κ = 1, it is replaced by that, here as in the
+    kernels, so that an output exactly opposite to its target has a finite cost.
 
     >>> LogCosine()(np.array([[0.0]]), np.array([[np.pi / 2]])).round(12)
     array([-0.])
@@ -188,8 +188,8 @@ def as_nudging(cost: Cost, nudging: str | None) -> str:
         return "cost" if able else "tangent"
     if check_choice("nudging", nudging, NUDGINGS) == "cost" and not able:
         raise ValueError(
-            f"nudging: found 'cost' for {type(cost).__name__}, which has no `slope` (see xyep.Cost);"
-            " 'tangent' is needed"
+            f"nudging: found 'cost' for {type(cost).__name__}, which has no `slope` (see "
+            "xyep.Cost); 'tangent' is needed"
         )
     return nudging
 
@@ -202,14 +202,14 @@ def nudge_of(cost: Cost, beta: float, nudging: str) -> tuple[Nudge, Any]:
         return Nudge(LOG_COSINE, beta, float(cost.sharpness), 0.0), None
     if isinstance(cost, CrossEntropy):
         return Nudge(SOFTMAX, beta, 0.0, float(cost.scale)), None
-    slope = cost.slope  # type: ignore[attr-defined]
+    slope = getattr(cost, "slope")  # noqa: B009 - no part of the protocol, as it is optional
     return Nudge(LAW, beta, 0.0, 0.0), _law(getattr(slope, "py_func", slope))
 
 
 @lru_cache
 def _law(slope: Callable[..., float]) -> Any:
     """A pointer to a compiled function, which kernels take without being compiled anew."""
-    return cfunc("float64(float64, float64, float64, float64)", nopython=True)(slope)
+    return cfunc("float64(float64, float64, float64, float64)")(slope)
 
 
 def mismatch(phases: Phases, targets: Phases) -> Phases:

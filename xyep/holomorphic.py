@@ -12,14 +12,18 @@ estimator. Equilibria are found by Newton's method, continued from point to poin
 for gradients beside finite differences and implicit differentiation, not a training method.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, diags_array
 
 from .checks import check_array
-from .cost import CrossEntropy, LogCosine, at_pole, mismatch
-from .gradients import Gradient, LinearResponse, polished
+from .cost import Cost, CrossEntropy, LogCosine, at_pole, mismatch
+from .gradients import Gradient, Holomorphic, LinearResponse, polished
 from .kernels.linear import Factorisation
-from .relaxation import GaussSeidel, relax
+from .network import Network, Parameters
+from .relaxation import GaussSeidel, Start, relax
 
 #: Newton steps from one point to the next after which a branch counts as lost.
 STEPS = 40
@@ -31,7 +35,15 @@ EXACT = 1e-13
 class _Branch:
     """The equilibrium of one sample as it moves with β, over the free sites."""
 
-    def __init__(self, net, p, phases, target, cost, nudging):
+    def __init__(
+        self,
+        net: Network,
+        p: Parameters,
+        phases: np.ndarray,
+        target: np.ndarray,
+        cost: Cost,
+        nudging: str,
+    ) -> None:
         self.net, self.p, self.clamped, self.target = net, p, phases[: net.n_inputs], target
         self.cost, self.free = cost, phases[net.n_inputs :].astype(complex)
         linear = LinearResponse(net, p, phases)
@@ -43,11 +55,11 @@ class _Branch:
         self.incidence = csr_array(full.tocsr()[net.n_inputs :])
         self.weights = p.couplings[net.parameter]
         self.start = self.free.copy()
-        self.pull = None
+        self.pull: np.ndarray | None = None
         if nudging == "tangent":
             self.pull = self._cost_gradient(self.start[-net.n_outputs :])
 
-    def _cost_gradient(self, outputs):
+    def _cost_gradient(self, outputs: np.ndarray) -> np.ndarray:
         """∂C/∂φ_o of complex phases; for tangent nudging that of Σ g_o sin(φ_o − φ_o⁰)."""
         if self.pull is not None:
             return self.pull * np.cos(outputs - self.start[-self.net.n_outputs :])
@@ -63,7 +75,7 @@ class _Branch:
         check_array("cost.gradient", found.real, outputs.shape)
         return found
 
-    def _cost_curvature(self, outputs, step=1e-6):
+    def _cost_curvature(self, outputs: np.ndarray, step: float = 1e-6) -> np.ndarray:
         """∂²C/∂φ_o∂φ_o', to what central differences give: it only steers Newton's method."""
         columns = [
             self._cost_gradient(outputs + step * e) - self._cost_gradient(outputs - step * e)
@@ -72,11 +84,11 @@ class _Branch:
         found = np.stack(columns, axis=1) / (2 * step)
         return (found + found.T) / 2
 
-    def everything(self, free):
+    def everything(self, free: np.ndarray) -> np.ndarray:
         """Phases of all sites."""
         return np.concatenate([self.clamped, free])
 
-    def torque(self, free, beta):
+    def torque(self, free: np.ndarray, beta: complex) -> np.ndarray:
         """∂(E + βC)/∂φ over the free sites."""
         phases, n = self.everything(free), self.net.n_inputs
         i, j = self.net.edges.T
@@ -87,7 +99,7 @@ class _Branch:
             total[outputs] = total[outputs] + beta * self._cost_gradient(free[outputs])
         return total
 
-    def factored(self, free, beta):
+    def factored(self, free: np.ndarray, beta: complex) -> Factorisation:
         """The Hessian of E + βC, ready to solve with."""
         phases, n, outputs = self.everything(free), self.net.n_inputs, self.net.n_outputs
         i, j = self.net.edges.T
@@ -100,7 +112,9 @@ class _Branch:
         matrix = matrix + coo_array((curved.ravel(), where), matrix.shape)
         return Factorisation(csr_array(matrix, dtype=complex), self.order)
 
-    def follow(self, free, before, beta):
+    def follow(
+        self, free: np.ndarray, before: complex, beta: complex
+    ) -> tuple[np.ndarray, float, int]:
         """The equilibrium at β on the branch of `free` at `before`; its residual, and steps."""
         slope = np.zeros(len(free), complex)
         outputs = slice(-self.net.n_outputs, None)
@@ -116,24 +130,38 @@ class _Branch:
             free, left = trial, there
         return free, np.abs(left).max(), STEPS
 
-    def slopes(self, free):
+    def slopes(self, free: np.ndarray) -> NDArray[np.complex128]:
         """∂E/∂θ of this state, flat."""
         net, p, phases = self.net, self.p, self.everything(free)
         i, j = net.edges.T
         bonds = -np.cos(phases[i] - phases[j])
-        tied = [np.bincount(net.parameter, part, net.n_parameters) for part in (bonds.real, bonds.imag)]
+        real, imag = (
+            np.bincount(net.parameter, part, net.n_parameters) for part in (bonds.real, bonds.imag)
+        )
         away = phases - p.bias_phase
         alive = np.arange(net.n_sites) >= net.n_inputs
-        parts = tied[0] + 1j * tied[1], -np.cos(away) * alive
+        parts = real + 1j * imag, -np.cos(away) * alive
         return np.concatenate([*parts, -p.bias_amplitude * np.sin(away) * alive])
 
 
-def holomorphic_gradient(net, p, inputs, targets, start, beta, estimator, cost, nudging, threads):
+def holomorphic_gradient(
+    net: Network,
+    p: Parameters,
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    start: Start,
+    beta: float,
+    estimator: Holomorphic,
+    cost: Cost,
+    nudging: str,
+    threads: int,
+) -> Gradient:
     """The gradient of `ep_gradient` for a `Holomorphic` estimator."""
+    initial: Any = start
     if callable(start):
-        start = np.concatenate([inputs, start(0, len(inputs))], axis=1)
-    options = {"initial": start, "method": GaussSeidel(tol=1e-12), "threads": threads, "warn": False}
-    eq = relax(net, p, inputs, **options)
+        initial = np.concatenate([inputs, start(0, len(inputs))], axis=1)
+    solver = GaussSeidel(tol=1e-12)
+    eq = relax(net, p, inputs, initial=initial, method=solver, threads=threads, warn=False)
     betas, weights = (np.array(part) for part in estimator.points(beta))
     half = len(betas) // 2
     total = np.zeros(net.n_parameters + 2 * net.n_sites)
@@ -144,7 +172,8 @@ def holomorphic_gradient(net, p, inputs, targets, start, beta, estimator, cost, 
     scale = 1.0 + np.abs(p.couplings).max(initial=0.0) + np.abs(p.bias_amplitude).max(initial=0.0)
     for s, (state, target) in enumerate(zip(phases, targets)):
         branch = _Branch(net, p, state, target, cost, nudging)
-        free, before, fine, coarse, mean = branch.start, 0.0, 0.0, 0.0, 0.0
+        free, before = branch.start, 0.0j
+        fine, coarse, mean = np.zeros((3, len(total)))
         # φ at the conjugate of β is the conjugate of φ, so that half of the circle is enough
         for k in range(half + 1):
             free, residual[k + 1, s], steps[k + 1, s] = branch.follow(free, before, betas[k])
@@ -157,8 +186,8 @@ def holomorphic_gradient(net, p, inputs, targets, start, beta, estimator, cost, 
         total += fine
         # the error falls as (β/R)^N: that of every other point is the root of that of all of them
         apart = np.abs(fine - coarse).max() / max(np.abs(fine).max(), 1e-300)
-        # at −β, the far end of the half circle, the state of an unbroken branch is real, and the mean
-        # over the circle is the value in its middle if there is no singularity inside
+        # at −β, the far end of the half circle, the state of an unbroken branch is real, and the
+        # mean over the circle is the value in its middle if there is no singularity inside
         size = np.abs(beta) * np.abs(fine).max()
         centre = np.abs(mean - branch.slopes(branch.start).real).max()
         real = np.abs(free.imag).max() < 1e-9 and centre < 1e-9 * size + 1e-14 * scale
@@ -168,7 +197,7 @@ def holomorphic_gradient(net, p, inputs, targets, start, beta, estimator, cost, 
             pole[s] = at_pole(cost, free[-net.n_outputs :].real, target)
     outputs = phases[:, net.n_sites - net.n_outputs :]
     return Gradient(
-        *net.unflatten(total / len(inputs)),
+        **net.unflatten(total / len(inputs))._asdict(),
         cost=cost(outputs, targets),
         mismatch=mismatch(outputs, targets),
         residual=residual,

@@ -1,6 +1,7 @@
 """Relaxation to free and nudged equilibria."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import random
-from .blocks import Layout, graph_of, over_threads
+from .blocks import Layout, Range, graph_of, over_threads
 from .checks import (
     check_array,
     check_choice,
@@ -23,6 +24,7 @@ from .cost import (
     Cost,
     CrossEntropy,
     LogCosine,
+    Phases,
     as_cost,
     as_nudging,
     check_targets,
@@ -34,6 +36,9 @@ from .kernels.elementary import cosine, sine
 from .kernels.fast import Batch, Model, Report, Stopping, relax_blocks
 from .kernels.flow import Limits, flow_samples
 from .network import Network, Parameters
+
+#: Where relaxations start: "aligned", or phases of the free sites of samples first … last − 1.
+Start = str | Callable[[int, int], np.ndarray]
 
 #: Largest nudging strength that means anything: beyond, the couplings no longer count.
 MOST_BETA = 1e3
@@ -183,7 +188,8 @@ def as_solver(method: str | Solver = "fast", **options: Any) -> Solver:
         return replace(method, **options)
     if not isinstance(method, str) or method not in SOLVERS:
         raise (ValueError if isinstance(method, str) else TypeError)(
-            f"method: found {method!r}; a solver or one of {', '.join(map(repr, SOLVERS))} is needed"
+            f"method: found {method!r}; a solver or one of {', '.join(map(repr, SOLVERS))} is "
+            "needed"
         )
     return SOLVERS[method](**check_options(f"method {method!r}", SOLVERS[method], options))
 
@@ -226,7 +232,7 @@ class Equilibrium:
 ALIGNED = 1e-8
 
 
-def pack_start(layout, start, u, blocks):
+def pack_start(layout: Layout, start: Start, u: np.ndarray, blocks: Range) -> None:
     """Initial unit vectors of a range of blocks.
 
     `start` is "aligned", or a function (first, last) → (sample, free site) phases.
@@ -239,14 +245,17 @@ def pack_start(layout, start, u, blocks):
     layout.pack(start(first, last + 1), samples - first, u, blocks)
 
 
-def check_inputs(net, inputs, name="inputs"):
-    inputs = check_phases(name, inputs, ("sample", net.n_inputs))
-    if not len(inputs):
+def check_inputs(net: Network, inputs: ArrayLike, name: str = "inputs") -> NDArray[np.float64]:
+    """(sample, input) phases, at least one sample."""
+    checked = check_phases(name, inputs, ("sample", net.n_inputs))
+    if not len(checked):
         raise ValueError(f"{name}: found no samples; at least one is needed")
-    return inputs
+    return checked
 
 
-def check_outputs(net, targets, n_samples, name="targets"):
+def check_outputs(
+    net: Network, targets: ArrayLike, n_samples: int, name: str = "targets"
+) -> NDArray[np.float64]:
     """(sample, output) phases."""
     return check_phases(name, targets, (n_samples, net.n_outputs))
 
@@ -262,13 +271,13 @@ def check_beta(beta: float, *, zero: bool = False) -> float:
     return beta
 
 
-def bias_field(net, parameters):
+def bias_field(net: Network, parameters: Parameters) -> NDArray[np.float64]:
     """(free site, 2) field h (cos ψ, sin ψ)."""
     h, psi = parameters.bias_amplitude[net.n_inputs :], parameters.bias_phase[net.n_inputs :]
     return np.stack([h * cosine(psi), h * sine(psi)], axis=-1)
 
 
-def tangents(cost, outputs, targets):
+def tangents(cost: Cost, outputs: Phases, targets: Phases) -> NDArray[np.float64]:
     """(sample, output, 2): −∂C/∂φ_o (−sin φ_o, cos φ_o), the field of tangent nudging over β."""
     pull = -gradient_of(cost, outputs, targets)
     return np.stack([-pull * sine(outputs), pull * cosine(outputs)], axis=-1)
@@ -311,9 +320,9 @@ def relax(
         "tangent" for a cost that gives no `slope`.
     seed : of the random initial state, uniform on (−π, π); not used with `initial`
     initial : (sample, site) phases, or "aligned"; optional
-        Start from here; a nudged equilibrium starts from the free one. "aligned": the free sites, in
-        the order of their numbers, each start along the field of bias, inputs and the sites before
-        it, as if the network were switched on from the inputs to the outputs.
+        Start from here; a nudged equilibrium starts from the free one. "aligned": the free sites,
+        in the order of their numbers, each start along the field of bias, inputs and the sites
+        before it, as if the network were switched on from the inputs to the outputs.
     method : "fast", "gradient_flow", "reference", or a solver `GaussSeidel(...)`,
         `GradientFlow(...)`. The default relaxes to a residual of 1e-9 in float64: responses and
         gradients amplify what is left, and a relaxation spends little time on the last digits.
@@ -326,7 +335,8 @@ def relax(
 
     Returns
     -------
-    Equilibrium. Samples that have not converged are marked, and a `NotConvergedWarning` counts them.
+    Equilibrium. Samples that have not converged are marked, and a `NotConvergedWarning` counts
+    them.
 
     >>> import xyep
     >>> net = xyep.square_lattice((3, 3), inputs=[(0, 0)], outputs=[(2, 2)])
@@ -412,31 +422,39 @@ class Nudging:
         return np.stack([cosine(self.targets), sine(self.targets)], axis=-1)
 
 
-def warn_unconverged(residual, converged):
+def warn_unconverged(residual: np.ndarray, converged: NDArray[np.bool_]) -> None:
     """Count the samples not converged in a warning; both arrays are (…, sample)."""
     bad = int(np.count_nonzero(~converged.all(axis=tuple(range(converged.ndim - 1)))))
     if bad:
         warnings.warn(
             f"{bad} of {converged.shape[-1]} samples have not converged (largest residual "
-            f"{residual.max():.1e}); see `converged` of the result, and `tol` and the limits of the "
-            "solver",
+            f"{residual.max():.1e}); see `converged` of the result, and `tol` and the limits of "
+            "the solver",
             NotConvergedWarning,
             stacklevel=3,
         )
 
 
-def as_start(net, initial, n, seed):
+def as_start(net: Network, initial: ArrayLike | str | None, n: int, seed: int) -> Start:
     """What `pack_start` takes, from an argument `initial` and a seed."""
     if initial is None:
         seed = check_integer("seed", seed, 0, 2**64 - 1)
         return lambda first, last: random.phases((n, net.n_free), seed, rows=(first, last))
     if isinstance(initial, str):
         return check_choice("initial", initial, ("aligned",))
-    initial = check_phases("initial", initial, (n, net.n_sites))[:, net.n_inputs :]
-    return lambda first, last: initial[first:last]
+    phases = check_phases("initial", initial, (n, net.n_sites))[:, net.n_inputs :]
+    return lambda first, last: phases[first:last]
 
 
-def _fast(net, p, inputs, start, nudging, solver, threads):
+def _fast(
+    net: Network,
+    p: Parameters,
+    inputs: np.ndarray,
+    start: Start,
+    nudging: Nudging,
+    solver: GaussSeidel,
+    threads: int,
+) -> Equilibrium:
     layout, graph = Layout(net, len(inputs), solver.dtype), graph_of(net)
     u, clamped, target = (layout.empty(n) for n in (net.n_free, net.n_inputs, net.n_outputs))
     layout.pack_vectors(nudging.vectors, target)
@@ -448,7 +466,7 @@ def _fast(net, p, inputs, start, nudging, solver, threads):
     nudge, law = nudge_of(nudging.cost, nudging.beta, nudging.kind)
     batch, stopping = Batch(u, clamped, target), solver.stopping()
 
-    def run(blocks):
+    def run(blocks: Range) -> None:
         pack_start(layout, start, u, blocks)
         layout.pack(inputs, layout.samples(blocks), clamped, blocks)
         relax_blocks(layout.lanes, blocks, batch, model, nudge, law, stopping, report)
@@ -460,17 +478,26 @@ def _fast(net, p, inputs, start, nudging, solver, threads):
     return _ended(phases, residual, sweeps, solver.tol, nudging.beta)
 
 
-def _ended(phases, residual, iterations, tol, beta, trajectory=None):
+def _ended(
+    phases: np.ndarray,
+    residual: np.ndarray,
+    iterations: np.ndarray,
+    tol: float | None,
+    beta: float,
+    trajectory: np.ndarray | None = None,
+) -> Equilibrium:
     converged = np.isfinite(residual) if tol is None else residual <= tol
     return Equilibrium(phases, residual, converged, iterations.astype(int), trajectory, beta)
 
 
-def _seen(phases, residual):
+def _seen(phases: np.ndarray, residual: np.ndarray) -> np.ndarray:
     """The residual, infinite where an overflow has left no phases and so no torque."""
     return np.where(np.isfinite(phases).all(axis=1), residual, np.inf)
 
 
-def _start_of_all(net, p, inputs, start, nudging, threads):
+def _start_of_all(
+    net: Network, p: Parameters, inputs: np.ndarray, start: Start, nudging: Nudging, threads: int
+) -> np.ndarray:
     """(sample, free site) phases of any start."""
     if callable(start):
         return np.array(start(0, len(inputs)))
@@ -478,7 +505,16 @@ def _start_of_all(net, p, inputs, start, nudging, threads):
     return _fast(net, p, inputs, start, nudging, one, threads).phases[:, net.n_inputs :]
 
 
-def _flow(net, p, inputs, start, nudging, solver, times, threads):
+def _flow(
+    net: Network,
+    p: Parameters,
+    inputs: np.ndarray,
+    start: Start,
+    nudging: Nudging,
+    solver: GradientFlow,
+    times: np.ndarray,
+    threads: int,
+) -> Equilibrium:
     n = len(inputs)
     phi = _start_of_all(net, p, inputs, start, nudging, threads)
     clamped = np.stack([cosine(inputs), sine(inputs)], axis=-1)
@@ -487,7 +523,7 @@ def _flow(net, p, inputs, start, nudging, solver, times, threads):
     nudge, law = nudge_of(nudging.cost, nudging.beta, nudging.kind)
     limits, target = Limits(**vars(solver)), nudging.vectors
 
-    def run(samples):
+    def run(samples: Range) -> None:
         flow_samples(samples, phi, clamped, target, model, nudge, law, limits, times, path, report)
 
     cuts = np.linspace(0, n, min(n, 4 * threads) + 1).astype(int)
@@ -501,7 +537,14 @@ def _flow(net, p, inputs, start, nudging, solver, times, threads):
     return _ended(phases, residual, report[:, 1], solver.tol, nudging.beta, trajectory)
 
 
-def _reference(net, p, inputs, start, nudging, solver):
+def _reference(
+    net: Network,
+    p: Parameters,
+    inputs: np.ndarray,
+    start: Start,
+    nudging: Nudging,
+    solver: Reference,
+) -> Equilibrium:
     if callable(start):
         free = np.exp(1j * start(0, len(inputs)))
     else:
@@ -518,7 +561,7 @@ def _reference(net, p, inputs, start, nudging, solver):
     return _ended(phases, _seen(phases, residual), sweeps, solver.tol, nudging.beta)
 
 
-def _plainly(nudging):
+def _plainly(nudging: Nudging) -> Callable[[np.ndarray], Any] | None:
     """The nudging as `reference` takes it."""
     cost, beta, targets = nudging.cost, nudging.beta, nudging.targets
     if not beta:

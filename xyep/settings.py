@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -13,12 +13,14 @@ from .gradients import Estimator, as_estimator, real_points
 from .optimizers import Adam, Optimizer, Schedule, schedule
 from .relaxation import GaussSeidel, GradientFlow, Reference, Solver, check_beta
 
+_T = TypeVar("_T")
+
 #: What snapshots can tell beyond parameters and phases.
 RESPONSES = ("nudge_response", "input_response", "pattern_response")
 
 #: Sweeps of the free and of the nudged phases in training. A nudged phase cut short learns better
-#: and in less time than one relaxed to rest: on XOR lattices at β = 0.1, 76 instead of 57 of 84 runs
-#: were solved in 1/1.9 to 1/2.9 of the time.
+#: and in less time than one relaxed to rest: on XOR lattices at β = 0.1, 76 instead of 57 of 84
+#: runs were solved in 1/1.9 to 1/2.9 of the time.
 FREE_SWEEPS, NUDGED_SWEEPS = 15, 6
 
 
@@ -26,9 +28,10 @@ FREE_SWEEPS, NUDGED_SWEEPS = 15, 6
 class Callback(Protocol):
     """Called after each epoch with the `xyep.run.Run`; returns True to stop the training there.
 
-    A run tells its epoch as ``run.done``, its parameters as ``run.parameters``, and what it recorded
-    as arrays, such as ``run.arrays["cost"]``, NaN where nothing has been recorded yet. A result that
-    depends on a callback can be resumed only if that follows from the run alone.
+    A run tells its epoch as ``run.done``, its parameters as ``run.parameters``, the newest entry of
+    its history as ``run.last("cost")``, and all of it as arrays, such as ``run.arrays["cost"]``,
+    NaN where nothing has been recorded yet. A result that depends on a callback can be resumed only
+    if that follows from the run alone.
 
     >>> def solved(run):
     ...     return run.last("accuracy") == 1.0
@@ -37,6 +40,12 @@ class Callback(Protocol):
     def __call__(self, run: Any, /) -> bool | None:
         """Whether to stop."""
         ...
+
+
+def given(value: _T | None) -> _T:
+    """A field of `Training` whose default, None, ``__post_init__`` has replaced."""
+    assert value is not None
+    return value
 
 
 def _default_solver() -> GaussSeidel:
@@ -60,17 +69,17 @@ class Training:
     schedule : "constant", "linear", "cosine" or a `Schedule`
     coupling_decay : λ; each update also shrinks all couplings by the factor 1 − ηλ, η being the
         learning rate
-    solver, nudged_solver : of the free and of the nudged phases. Default: 15 and 6 sweeps in float32
-        (see `FREE_SWEEPS`); with a `solver` given, the nudged phases take the same.
+    solver, nudged_solver : of the free and of the nudged phases. Default: 15 and 6 sweeps in
+        float32 (see `FREE_SWEEPS`); with a `solver` given, the nudged phases take the same.
     test_solver : of validation and tests, by default to a residual of 1e-4
     record_every : epochs between two entries of the history
-    snapshots : epochs after which couplings, biases, phases and responses are kept; 0 is the initial
-        state
+    snapshots : epochs after which couplings, biases, phases and responses are kept; 0 is the
+        initial state
     responses : which of `RESPONSES` snapshots hold, at equilibria of a default `GaussSeidel`; the
         input response needs a factorisation of the Hessian, and memory, for every probe
     response_beta : β of the nudge response, default that of the training; 0 takes the limit
-    probe_samples, probe_states : the first training samples, and initial states each, that snapshots
-        show
+    probe_samples, probe_states : the first training samples, and initial states each, that
+        snapshots show
     final_states : random initial states from which the trained network is tested; 0: no test
     callback : a `Callback`, which may stop the training early
 
@@ -112,8 +121,8 @@ class Training:
         if self.start == "aligned" and (self.initial_states > 1 or self.final_states > 1):
             raise ValueError(
                 f"initial_states: found {self.initial_states}, and final_states="
-                f"{self.final_states}, with start='aligned', which is one state; 1, and 0 or 1, are "
-                "needed"
+                f"{self.final_states}, with start='aligned', which is one state; 1, and 0 or 1, "
+                "are needed"
             )
         self._check_gradient()
         self._check_solvers()
@@ -129,15 +138,16 @@ class Training:
         check_beta(self.beta)
         if self.response_beta is None:
             object.__setattr__(self, "response_beta", self.beta)
-        check_beta(self.response_beta, zero=True)  # type: ignore[arg-type]
-        object.__setattr__(self, "cost", as_cost(self.cost))
-        object.__setattr__(self, "nudging", as_nudging(self.cost, self.nudging))  # type: ignore[arg-type]
+        check_beta(given(self.response_beta), zero=True)
+        cost = as_cost(self.cost)
+        object.__setattr__(self, "cost", cost)
+        object.__setattr__(self, "nudging", as_nudging(cost, self.nudging))
         real_points(as_estimator(self.estimator), self.beta)
         optimizer = self.optimizer
         if isinstance(optimizer, type) or not isinstance(optimizer, Optimizer):
             raise TypeError(
-                f"optimizer: found {found(optimizer)}; Adam(), SGD() or an object with the methods of"
-                " xyep.Optimizer is needed"
+                f"optimizer: found {found(optimizer)}; Adam(), SGD() or an object with the "
+                "methods of xyep.Optimizer is needed"
             )
 
     def _check_solvers(self) -> None:
@@ -188,7 +198,13 @@ class Training:
     @property
     def asks_residual(self) -> bool:
         """Whether relaxations go on to a residual, rather than for a fixed number of sweeps."""
-        return self.solver.tol is not None  # type: ignore[union-attr]
+        return self.solvers[0].tol is not None
+
+    @property
+    def solvers(self) -> tuple[Solver, Solver]:
+        """Of the free and of the nudged phases, as ``__post_init__`` has filled them in."""
+        assert self.solver is not None and self.nudged_solver is not None
+        return self.solver, self.nudged_solver
 
     def describe(self) -> dict[str, Any]:
         """As nested plain values, for attributes."""
@@ -204,8 +220,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [_plain(v) for v in value]
     name = getattr(value, "__qualname__", type(value).__qualname__)
-    if type(value).__module__.startswith("xyep.") and is_dataclass(value):
-        return {"kind": name, **asdict(value)}  # type: ignore[call-overload]
+    own = type(value).__module__.startswith("xyep.")
+    if own and is_dataclass(value) and not isinstance(value, type):
+        return {"kind": name, **asdict(value)}
     return {"kind": name, "digest": digest(value)}  # an object of the user's own: code and settings
 
 
