@@ -184,8 +184,8 @@ figures.show(notebook, "05_digits", tree, study.profile)
 
 # %% [markdown]
 # **What we learn.** On MNIST, stacks with local windows need far fewer couplings than dense XY
-# layers for as many right answers. Which of the paper's questions these runs decide, and which they leave
-# open, is listed above with intervals and corrected p-values.
+# layers for as many right answers. Which of the paper's questions these runs decide, and which
+# they leave open, is listed above with intervals and corrected p-values.
 #
 # **What we do not know.** Whether local windows are better, or the dense XY networks are trained
 # below what they can do: ordinary networks are not trained here. What the dense read-out
