@@ -42,6 +42,14 @@ NUDGINGS = ("cost", "tangent")
 class Cost(Protocol):
     """What a cost must know; phases and targets are (…, output) in radians.
 
+    >>> isinstance(LogCosine(), Cost), isinstance("cosine", Cost)
+    (True, False)
+
+    With a `slope`, ½ Σ_o (1 − cos(φ_o − t_o))² nudges as LogCosine does:
+
+    >>> def slope(c, s, ct, st):
+    ...     return (1 - c * ct - s * st) * (s * ct - c * st)  # (1 − cos) sin of the difference
+
     Optional further attributes:
 
     slope : function of four numbers (cos φ, sin φ, cos t, sin t) → ∂C/∂φ of one output, that Numba

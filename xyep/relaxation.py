@@ -45,7 +45,19 @@ MOST_BETA = 1e3
 
 
 class NotConvergedWarning(UserWarning):
-    """Some samples have not reached the residual that was asked for."""
+    """Some samples have not reached the residual that was asked for.
+
+    As an error, where none may go unseen:
+
+    >>> import xyep
+    >>> net = xyep.all_to_all(6)
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", NotConvergedWarning)
+    ...     eq = xyep.relax(net, net.init_parameters(seed=0), [[1.0, 2.0]], max_sweeps=2)
+    Traceback (most recent call last):
+        ...
+    xyep.relaxation.NotConvergedWarning: 1 of 1 samples have not converged (largest residual ...
+    """
 
 
 @dataclass(frozen=True)
@@ -103,7 +115,14 @@ class GaussSeidel:
 class Reference:
     """The sweep of `GaussSeidel` in plain NumPy (`xyep.kernels.reference`), for tests and reading.
 
-    tol, sweeps, over_relaxation, max_sweeps : as there
+    tol, sweeps, over_relaxation, max_sweeps : as there, in float64
+
+    >>> import xyep
+    >>> net = xyep.all_to_all(6)
+    >>> p, x = net.init_parameters(seed=0), [[1.0, 2.0]]
+    >>> slow, fast = (relax(net, p, x, method=m) for m in (Reference(), GaussSeidel()))
+    >>> bool(np.abs(slow.phases - fast.phases).max() < 1e-8)
+    True
     """
 
     tol: float | None = None
@@ -205,6 +224,12 @@ class Equilibrium:
     iterations : (sample,) sweeps (`fast`) or evaluations of the force (`gradient_flow`)
     trajectory : (sample, time, site) unwrapped phases at the times asked for, or None
     beta : nudging strength, 0 in the free phase
+
+    >>> import xyep
+    >>> net = xyep.all_to_all(6)
+    >>> eq = xyep.relax(net, net.init_parameters(seed=0), [[1.0, 2.0]])
+    >>> eq.phases[:, : net.n_inputs], eq.n_unconverged
+    (array([[1., 2.]]), 0)
     """
 
     phases: NDArray[np.float64] = field(repr=False)
