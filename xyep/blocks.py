@@ -1,12 +1,16 @@
 """Samples cut into blocks of lanes, and blocks spread over threads: what the kernels work on."""
 
+import platform
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from llvmlite.binding import get_host_cpu_features
+from numba import config
 from numpy.typing import DTypeLike, NDArray
 
 from .kernels.elementary import arctangent
@@ -36,6 +40,38 @@ def graph_of(net: Network) -> Graph:
     return _graphs[net]
 
 
+def has_fma() -> bool:
+    """Whether the processor that Numba compiles for multiplies and adds in one step.
+
+    Only x86 processors may lack that. NUMBA_CPU_FEATURES tells of another processor than this one;
+    what it does not mention follows from NUMBA_CPU_NAME, of which "generic" has none.
+    """
+    if platform.machine().lower() not in ("x86_64", "amd64", "i386", "i686", "x86"):
+        return True
+    if config.CPU_FEATURES is not None:
+        asked = config.CPU_FEATURES.split(",")
+        if "-fma" in asked or "+fma" in asked:
+            return "+fma" in asked
+        if config.CPU_NAME is not None:
+            return str(config.CPU_NAME).lower() != "generic"
+    try:
+        return bool(get_host_cpu_features().get("fma", False))
+    except RuntimeError:  # LLVM does not know this system
+        return True
+
+
+@cache
+def warn_without_fma() -> None:
+    """One warning a process where kernels are slow."""
+    if not has_fma():
+        warnings.warn(
+            "this processor has no fused multiply-add (FMA): results are the same, bit for bit, "
+            "but kernels run about 60 times slower",
+            RuntimeWarning,
+            stacklevel=5,  # who called `relax`
+        )
+
+
 def aligned(shape: Sequence[int], dtype: DTypeLike) -> np.ndarray:
     """Empty array that begins on a cache line, so that none of its vectors straddles two."""
     n = int(np.prod(shape)) * np.dtype(dtype).itemsize
@@ -60,6 +96,7 @@ class Layout:
     """
 
     def __init__(self, net: Network, n_samples: int, dtype: DTypeLike) -> None:
+        warn_without_fma()
         self.n_samples, self.dtype = n_samples, np.dtype(dtype)
         line = LINE // self.dtype.itemsize
         paired = len(graph_of(net).free.middle) < 0.75 * net.n_free
