@@ -1,5 +1,6 @@
 """Running the notebooks: percent scripts in, executed notebooks, datasets and figures out."""
 
+import atexit
 import os
 import re
 import signal
@@ -174,6 +175,8 @@ def _execute(document: Any, echo: Callable[[str], Any]) -> None:
                 thread.join(1.0)
         except BaseException:
             _stop(kernels, thread)
+            # the process is gone, and nbclient would look for it once more when Python ends
+            atexit.unregister(client._cleanup_kernel)
             raise
         stderr.seek(0)
         last_words = stderr.read()[-2000:]
@@ -189,7 +192,7 @@ def _execute(document: Any, echo: Callable[[str], Any]) -> None:
 
 def _stop(kernels: Any, thread: threading.Thread) -> None:
     """Interrupt the notebook, so that it ends its workers; end it if it takes long."""
-    for signal_, patience in ((signal.SIGINT, 10.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
+    for signal_, patience in ((signal.SIGINT, 10.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 10.0)):
         pid = getattr(kernels.provisioner, "pid", None)
         if pid and thread.is_alive():
             try:
