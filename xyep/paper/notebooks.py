@@ -142,6 +142,9 @@ def _execute(document: Any, echo: Callable[[str], Any]) -> None:
         extra_arguments=["--IPKernelApp.log_level=40"],
     )
     failed: list[BaseException] = []
+    done = (
+        threading.Event()
+    )  # Thread.join, when interrupted, takes a running thread for a finished one
     with (
         tempfile.TemporaryDirectory() as scratch,
         open(Path(scratch, "stderr"), "w+", encoding="utf-8") as stderr,
@@ -166,15 +169,16 @@ def _execute(document: Any, echo: Callable[[str], Any]) -> None:
                 )
             except BaseException as error:
                 failed.append(error)
+            finally:
+                done.set()
 
         # in a thread, as nbclient handles signals in the main one, and then nobody learns of them
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
+        threading.Thread(target=work, daemon=True).start()
         try:
-            while thread.is_alive():
-                thread.join(1.0)
+            while not done.wait(1.0):
+                pass
         except BaseException:
-            _stop(kernels, thread)
+            _stop(kernels, done)
             # the process is gone, and nbclient would look for it once more when Python ends
             atexit.unregister(client._cleanup_kernel)
             raise
@@ -190,16 +194,16 @@ def _execute(document: Any, echo: Callable[[str], Any]) -> None:
         raise error
 
 
-def _stop(kernels: Any, thread: threading.Thread) -> None:
+def _stop(kernels: Any, done: threading.Event) -> None:
     """Interrupt the notebook, so that it ends its workers; end it if it takes long."""
     for signal_, patience in ((signal.SIGINT, 10.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 10.0)):
         pid = getattr(kernels.provisioner, "pid", None)
-        if pid and thread.is_alive():
+        if pid and not done.is_set():
             try:
                 os.kill(pid, signal_)
             except ProcessLookupError:
                 pass
-            thread.join(patience)
+            done.wait(patience)
 
 
 def _tidy(document: Any) -> None:
