@@ -66,7 +66,7 @@ def warn_without_fma() -> None:
     if not has_fma():
         warnings.warn(
             "this processor has no fused multiply-add (FMA): results are the same, bit for bit, "
-            "but kernels run about 60 times slower",
+            "but kernels run 10 to 1000 times slower",
             RuntimeWarning,
             stacklevel=5,  # who called `relax`
         )
