@@ -246,7 +246,7 @@ def _figures(args: argparse.Namespace) -> int:
     whole = args.profile == "paper" and not args.to
     if args.check:
         stale += report.stale() if whole and not args.only else []
-        print("\n".join(stale) or f"{len(chosen)} notebooks: all figures are what is drawn now")
+        print("\n".join(stale) or f"{', '.join(chosen)}: all figures are what is drawn now")
         if stale:
             print("`xyep figures` draws them", file=sys.stderr)
         return int(bool(stale))

@@ -5,6 +5,7 @@ functions: ``finding(tree)`` computes the numbers, ``draw(tree, finding)`` retur
 figure, and ``caption(finding)`` words it. ``xyep figures`` redraws all of them from results/.
 """
 
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from io import BytesIO
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from PIL import Image
@@ -97,30 +97,25 @@ def differences(
 
     Every pixel counts, and every word of the captions.
     """
-    for name in _chosen(notebook, only):
-        figure = figures_of(notebook)[name]
-        finding = figure.finding(tree)
-        missing = [f"{name}.{s}" for s in SUFFIXES if not (Path(where) / f"{name}.{s}").is_file()]
-        if missing:
-            yield f"{', '.join(missing)}: not there"
-            continue
-        made = BytesIO()
-        settings: Any = RC
-        with mpl.rc_context(settings):
-            drawn = figure.draw(tree, finding)
-            drawn.savefig(made, format="png", dpi=300)
-            plt.close(drawn)
-        stored, made_now = _pixels(Path(where) / f"{name}.png"), _pixels(made)
-        if stored.shape != made_now.shape:
-            yield f"{name}.png: found {_size(stored)} pixels; {_size(made_now)} are drawn now"
-        elif (stored != made_now).any():
-            share = (stored != made_now).any(axis=-1).mean()
-            yield f"{name}.png: {100 * share:.2g} % of the pixels differ from what is drawn now"
-        if figure.caption(finding) not in (Path(where) / f"{name}.md").read_text("utf-8"):
-            yield f"{name}.md: not the caption of today"
+    with tempfile.TemporaryDirectory() as folder:
+        for new in draw(notebook, tree, folder, only):
+            old = Path(where) / new.name
+            files = [old.with_suffix(f".{suffix}") for suffix in SUFFIXES]
+            missing = [file.name for file in files if not file.is_file()]
+            if missing:
+                yield f"{', '.join(missing)}: not there"
+                continue
+            a, b = _pixels(old), _pixels(new)
+            if a.shape != b.shape:
+                yield f"{new.name}: found {_size(a)} pixels; {_size(b)} are drawn now"
+            elif (a != b).any():
+                share = 100 * (a != b).any(axis=-1).mean()
+                yield f"{new.name}: {share:.2g} % of the pixels differ from what is drawn now"
+            if caption_of(old) != caption_of(new):
+                yield f"{old.stem}.md: not the caption of today"
 
 
-def _pixels(file: Path | BytesIO) -> np.ndarray:
+def _pixels(file: Path) -> np.ndarray:
     with Image.open(file) as picture:
         return np.asarray(picture.convert("RGBA"))
 
