@@ -23,6 +23,7 @@ PIP_NAME = {
 
 #: Modules that cut up text: sources, command lines, paths, names of variables, messages.
 READERS = {
+    "blocks.py",
     "checks.py",
     "cli.py",
     "digest.py",

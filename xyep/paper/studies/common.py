@@ -71,7 +71,7 @@ class Study:
         self.parameters = {n: v for n, v in given.items() if n not in scripts.OPTIONS}
         published = results("paper", notebook)
         if self.profile == "paper" and published.exists() and not _asked_for():
-            changed = _changed(self.parameters, read_attrs(published).get("parameters"))
+            changed = _changed(self.parameters, _stored_parameters(published))
             if changed:
                 self.profile = namespace["profile"] = "mine"
                 print(
@@ -194,18 +194,18 @@ def _asked_for() -> bool:
     return bool(os.environ.get("XYEP_REPRODUCE"))
 
 
-def read_attrs(store: Path) -> dict[str, Any]:
-    """Attributes of a tree, without reading its data."""
+def _stored_parameters(store: Path) -> dict[str, Any]:
+    """Parameters that a result was made with, read without its data."""
     try:
-        return json.loads((store / "zarr.json").read_text("utf-8"))["attributes"]
-    except (OSError, ValueError, KeyError):
+        found = json.loads((store / "zarr.json").read_text("utf-8"))["attributes"]["parameters"]
+        return json.loads(found) if isinstance(found, str) else dict(found)
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
-def _changed(parameters: dict[str, Any], stored: dict[str, Any] | None) -> list[str]:
+def _changed(parameters: dict[str, Any], stored: dict[str, Any]) -> list[str]:
     """Names of parameters whose values differ from those that a result was made with."""
     plain = json.loads(json.dumps(parameters))
-    stored = {} if stored is None else stored
     return sorted(n for n in plain.keys() | stored.keys() if plain.get(n) != stored.get(n))
 
 
