@@ -16,7 +16,6 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PIP_NAME = {
-    "dask-core": "dask",
     "matplotlib-base": "matplotlib",
     "seaborn-base": "seaborn",
 }  # where conda-forge's lean package differs
@@ -37,6 +36,7 @@ READERS = {
     "run.py",
     "settings.py",
     "store.py",
+    "workers.py",
 }
 
 # Written so that this file does not match itself.

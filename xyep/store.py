@@ -1,27 +1,58 @@
 """Results as labelled xarray data in Zarr stores.
 
-One run is a Dataset over (epoch), (snapshot, …) and attributes that say how it was made. A run in
-progress keeps its state in one file beside the store, ``<store>.partial/run.npz``, replaced as a
-whole; what the store holds follows from that state alone, so that an interrupted run ends in the
-same bytes as an uninterrupted one.
+One run is a Dataset over (epoch), (snapshot, …) and attributes that say how it was made. While it
+goes on, its state is one file beside the store, ``<store>.partial/run.npz``; the store follows from
+that state alone, so that an interrupted run ends in the same bytes as an uninterrupted one.
+
+A store is written as a whole or not at all (see `xyep.files`). It is plain Zarr 3 with consolidated
+metadata, which ``xr.open_datatree(path)`` opens; attributes are text and numbers; each node has the
+attribute ``sha256``, a digest of its variables, values and attributes, and the root lists those of
+all nodes in ``nodes``. `read_tree` checks them, as Zarr itself takes a lost chunk for one of fill
+values.
 """
 
 import json
 import os
-import shutil
-import tempfile
+import re
+import time
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from .checks import check_integer
+from .checks import check_choice, check_instance, check_integer
 from .digest import digest
-from .network import Parameters
+from .files import (
+    StoreError,
+    locked,
+    recover,
+    replace_file,
+    replace_folder,
+    settled,
+    writing,
+)
+from .network import Network, Parameters
 from .provenance import provenance
 from .run import FINAL, HISTORY, Run
+from .settings import Training
+from .tasks import Task
 
+__all__ = [
+    "StoreError",
+    "attributes",
+    "check_tree",
+    "parameters_of",
+    "read_attrs",
+    "read_tree",
+    "training_of",
+    "undescribed",
+    "write_tree",
+]
+
+#: Long name and units of every variable of a result.
 UNITS = {
     "cost": ("mean cost C", "1"),
     "mismatch": ("mean mismatch ½ Σ (1 − cos(φ_o − t_o))", "1"),
@@ -69,19 +100,82 @@ UNITS = {
     "n_couplings": ("couplings of the network", "1"),
     "n_parameters": ("coupling parameters of the network", "1"),
     "wire_length": ("sum of the lengths of all couplings", "lattice constant"),
+    # traits of networks and settings
+    "family": ("family of networks", "1"),
+    "kind": ("kind of lattice", "1"),
+    "size": ("sites along an edge, or in all", "1"),
+    "shape": ("sites along each direction", "1"),
+    "sizes": ("sites of each layer", "1"),
+    "hidden": ("hidden sites", "1"),
+    "shells": ("shells of neighbours that are coupled", "1"),
+    "periodic": ("whether opposite edges are joined", "1"),
+    "boundary": ("directions in which opposite edges are joined", "1"),
+    "skip_range": ("sites that a longer coupling leads over, 0 for none", "1"),
+    "skips": ("couplings between random pairs of sites", "1"),
+    "skip_seed": ("seed of the random pairs", "1"),
+    "distance": ("sites from each input to the output", "1"),
+    "placement": ("where inputs and outputs lie", "1"),
+    "window": ("edge of a window, in sites", "1"),
+    "stride": ("sites between two windows", "1"),
+    "channels": ("hidden sites a window", "1"),
+    "shared": ("whether all windows share their couplings", "1"),
+    "intra_shells": ("shells of neighbours that are coupled within a layer", "1"),
+    "readout": ("how hidden sites are coupled to the outputs", "1"),
+    "layers": ("hidden layers", "1"),
+    "trained_cost": ("cost that is trained with", "1"),
+    "learning_rate": ("learning rate at first", "1"),
+    "initial_states": ("initial states a sample", "1"),
+    "estimator": ("estimator of the gradient", "1"),
+    "solver": ("method of relaxation", "1"),
+    "beta": ("nudging strength β", "1"),
+    "nudging": ("nudging strength β", "1"),
+    # what the studies measure
+    "agree": ("share of initial states from which both methods reach one equilibrium", "1"),
+    "classifier": ("linear classifier", "1"),
+    "coupling_length": ("rms length of the couplings", "lattice constant"),
+    "decay_rate": ("decay rate of the nudge response", "1/lattice constant"),
+    "excess_energy": ("mean energy above the lowest found", "coupling"),
+    "far_response": ("nudge response far from the output", "rad"),
+    "fast_energy": ("energy above the equilibrium, after each sweep", "coupling"),
+    "flow_energy": ("energy above the equilibrium, along the gradient flow", "coupling"),
+    "fold": ("fold of the flowers that are tested", "1"),
+    "free_sweeps": ("mean sweeps to equilibrium", "1"),
+    "free_unconverged": ("samples not at rest after all sweeps", "1"),
+    "log_response": ("mean logarithm of the nudge response", "1"),
+    "output_distance": ("distance from the nearest output", "lattice constant"),
+    "output_response": ("nudge response at the output", "rad"),
+    "phase_error": ("rms error of each phase that is read", "rad"),
+    "reached": ("distinct equilibria reached", "1"),
+    "readout_couplings": ("couplings between hidden sites and outputs", "1"),
+    "readout_wire": ("length of the couplings to the outputs", "lattice constant"),
+    "relative_error": ("relative error of the gradient", "1"),
+    "same_probability": ("probability that two initial states reach one equilibrium", "1"),
+    "shift": ("change of the phase by nudging", "rad"),
+    "smallest_eigenvalue": ("smallest eigenvalue of the Hessian", "coupling"),
+    "sweep": ("sweeps done", "1"),
+    "time": ("time of the gradient flow", "1/coupling"),
+    "tolerance": ("largest torque at which the relaxation ends", "coupling"),
+    "tuned": ("setting that was tuned", "1"),
+    "when": ("before or after training", "1"),
 }
 
 #: Attributes of a run that must agree for it to be continued; another commit or version may go on.
 SAME = ("network", "network_sha256", "task", "data_sha256", "initial_sha256", "seed")
 
 
-class StoreError(ValueError):
-    """The store cannot be used for this run; nothing in it has been touched."""
-
-
-def attributes(net, task, training, seed=None, initial=None) -> dict[str, Any]:
+def attributes(
+    net: Network,
+    task: Task,
+    training: Training,
+    seed: int | None = None,
+    initial: np.ndarray | None = None,
+) -> dict[str, Any]:
     """Everything that determines a run, as text and numbers; `training` is JSON text."""
-    found = {"network": net.name, "n_sites": net.n_sites, "n_couplings": net.n_couplings}
+    found: dict[str, Any] = {
+        "network": net.name,
+        "n_sites": net.n_sites,
+        "n_couplings": net.n_couplings,
+    }
     found |= {"task": task.name, "data_sha256": task.digest, "network_sha256": net.digest}
     found["training"] = json.dumps(training.describe())
     if seed is not None:
@@ -91,18 +185,44 @@ def attributes(net, task, training, seed=None, initial=None) -> dict[str, Any]:
     return found | provenance()
 
 
-def training_of(attrs) -> dict[str, Any]:
+def training_of(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     """The fields of `Training` that a result was made with."""
     return json.loads(attrs["training"])
 
 
 def described(ds: xr.Dataset) -> xr.Dataset:
-    """With long names and units on every variable that has none yet."""
+    """With long names and units on every variable that has none yet; text of a plain data type."""
+    ds = ds.copy()
     for name, variable in ds.variables.items():
-        if name in UNITS and "long_name" not in variable.attrs:
-            long_name, units = UNITS[str(name)]
-            ds[name].attrs.update(long_name=long_name, units=units)
+        ds[name] = _text(variable)
+        for key, text in zip(("long_name", "units"), UNITS.get(str(name), ())):
+            ds[name].attrs.setdefault(key, text)
     return ds
+
+
+def _text(variable: xr.Variable) -> xr.Variable:
+    """Text of NumPy's plain kind, which every format has; other variables as they are."""
+    if variable.dtype.kind not in "OTU":
+        return variable
+    flat = variable.values.reshape(-1).tolist()
+    if not all(isinstance(value, str) for value in flat):
+        return variable
+    return variable.copy(data=np.array(flat, str).reshape(variable.shape))
+
+
+def undescribed(tree: xr.DataTree) -> list[str]:
+    """Variables and coordinates of a result that lack a long name or units, as ``node/name``.
+
+    >>> ds = xr.Dataset({"cost": ("epoch", [1.0]), "speed": ("epoch", [2.0])})
+    >>> undescribed(xr.DataTree(described(ds)))
+    ['/speed']
+    """
+    return [
+        f"{node.path.rstrip('/')}/{name}"
+        for node in tree.subtree
+        for name, variable in node.to_dataset(inherit=False).variables.items()
+        if not {"long_name", "units"} <= set(variable.attrs)
+    ]
 
 
 def history(run: Run) -> xr.Dataset:
@@ -114,7 +234,9 @@ def history(run: Run) -> xr.Dataset:
         final -= {"off_equilibrium"}
     else:
         skipped |= {"unconverged"}
-    variables = {n: ("epoch", a[n].astype(np.float32)) for n in HISTORY if n not in skipped}
+    variables: dict[str, Any] = {
+        n: ("epoch", a[n].astype(np.float32)) for n in HISTORY if n not in skipped
+    }
     variables |= {name: ((), a[name]) for name in FINAL if name in final}
     variables["epochs_done"] = ((), np.array(run.done))
     return described(xr.Dataset(variables, {"epoch": training.recorded}))
@@ -126,7 +248,7 @@ def snapshots(run: Run) -> xr.Dataset:
     shots = len(training.snapshots)
     parts = [net.unflatten(theta) for theta in a["snapshot_theta"]]
     samples = np.arange(run.n_probes)
-    coords = net.site_coords() | net.coupling_coords()
+    coords: dict[str, Any] = net.site_coords() | net.coupling_coords()
     coords |= {"snapshot": list(training.snapshots), "input": net.inputs}
     coords |= {"pattern": ("sample", samples // training.probe_states)}
     coords |= {"initial_state": ("sample", samples % training.probe_states)}
@@ -135,20 +257,20 @@ def snapshots(run: Run) -> xr.Dataset:
         "bias_amplitude": ("site", [p.bias_amplitude for p in parts]),
         "bias_phase": ("site", [p.bias_phase for p in parts]),
     }
-    variables = {}
+    variables: dict[str, Any] = {}
     for name, (dim, values) in stack.items():
         values = np.asarray(values, np.float32).reshape(shots, -1)
         variables[name] = (("snapshot", dim), values)
     probe = ("snapshot", "sample", "site")
     variables["phase"] = (probe, a["phase"])
-    dims = {"nudge_response": probe, "input_response": (*probe, "input")}
+    dims: dict[str, Any] = {"nudge_response": probe, "input_response": (*probe, "input")}
     dims |= {"pattern_response": ("snapshot", "site")}
     variables |= {name: (dims[name], a[name]) for name in training.responses}
     return described(xr.Dataset(variables, coords))
 
 
 def run_tree(run: Run, attrs: dict[str, Any]) -> xr.DataTree:
-    """A run as it is stored: history and snapshots, and in the node ``state`` what goes on from it."""
+    """A run as it is stored: history, snapshots, and the node ``state`` that it can go on from."""
     done, a = run.done, run.arrays
     ds = history(run)
     if run.training.snapshots:
@@ -202,10 +324,10 @@ def parameters_of(
     if not isinstance(tree, (xr.DataTree, xr.Dataset)):
         raise TypeError(f"tree: found {type(tree).__name__}; a result of xyep.train is needed")
     check_integer("snapshot", snapshot, -(2**31))
-    state = tree["state"] if isinstance(tree, xr.DataTree) and "state" in tree.children else None
+    state = tree.children.get("state") if isinstance(tree, xr.DataTree) else None
     if state is not None and snapshot == -1:
         n = int(tree.attrs["n_sites"])
-        theta = state["theta"].values
+        theta = state.to_dataset()["theta"].values
         return Parameters(theta[: -2 * n], theta[-2 * n : -n], theta[-n:])
     ds = tree.to_dataset() if isinstance(tree, xr.DataTree) else tree
     if "coupling" not in ds or "snapshot" not in ds.dims:
@@ -228,97 +350,384 @@ def parameters_of(
     return Parameters(*(part.astype(float) for part in parts))
 
 
-def _one_of(name, value, allowed):
+def _one_of(name: str, value: Any, allowed: list[Any]) -> Any:
     if value not in allowed:
         raise ValueError(f"{name}: found {value!r}; one of {allowed} is needed")
     return value
 
 
-def partial_folder(store) -> Path:
+def partial_folder(store: str | os.PathLike[str]) -> Path:
     """Where unfinished runs of a store are kept."""
-    return Path(f"{store}.partial")
+    path = local_path(store)
+    return path.with_name(f"{path.name}.partial")
 
 
-def local_path(store) -> Path:
-    """`store` as a path of this machine, ~ expanded."""
+def local_path(store: str | os.PathLike[str]) -> Path:
+    """`store` as an absolute path of this machine, ~ expanded.
+
+    >>> local_path("s3://bucket/run.zarr")
+    Traceback (most recent call last):
+        ...
+    ValueError: store: found 's3://bucket/run.zarr'; the path of a local folder is needed
+    """
     if not isinstance(store, (str, os.PathLike)):
         raise TypeError(f"store: found {store!r}; a path is needed")
     text = os.fspath(store)
-    if "://" in text or str(text).endswith(".zip"):
+    if not isinstance(text, str):
+        raise TypeError(f"store: found {store!r}; a path as text is needed")
+    # a scheme has two letters or more, a drive of Windows one
+    remote = re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text)
+    if not text.strip() or remote or "\0" in text or text.lower().endswith(".zip"):
         raise ValueError(f"store: found {text!r}; the path of a local folder is needed")
-    return Path(text).expanduser()
-
-
-def save_arrays(path, arrays, attrs):
-    """Write an .npz, attributes included, so that the file is always either the old or the new."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-        np.savez(file, attrs=np.array(json.dumps(attrs)), **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(file.name, path)
-
-
-def load_arrays(path, attrs):
-    """Arrays of a file that `save_arrays` wrote for a run with these attributes."""
-    with np.load(path) as file:
-        check_same(path, json.loads(str(file["attrs"])), attrs)
-        return {name: file[name] for name in file.files if name != "attrs"}
-
-
-def make_folder(folder, store):
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"store: cannot write {store}: {error.strerror}") from error
+        path = Path(text).expanduser().resolve()
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"store: found {text!r}; {error}") from error
+    if not path.name:
+        raise ValueError(f"store: found {text!r}; the path of a folder of its own is needed")
+    return path
 
 
-def _encoding(ds):
-    # one chunk a variable: results are read whole, and small files cost more than they save
-    shapes = {name: v.shape for name, v in ds.variables.items() if v.ndim}
-    return {name: {"chunks": tuple(max(n, 1) for n in shape)} for name, shape in shapes.items()}
+def save_arrays(path: Path, arrays: Mapping[str, np.ndarray], attrs: Mapping[str, Any]) -> None:
+    """Write an .npz with attributes and a digest; the file is always either the old or the new."""
+    text = json.dumps(attrs)
+    found = np.array([text, digest(text, arrays)])
+    with writing(path):
+        replace_file(path, lambda file: np.savez(file, attrs=found, **dict(arrays)))  # type: ignore[arg-type]
 
 
-def _portable(ds):
-    """With strings of variable length, the only ones that Zarr specifies."""
-    return ds.assign({n: v.astype(object) for n, v in ds.variables.items() if v.dtype.kind == "U"})
+def load_arrays(path: Path, attrs: Mapping[str, Any]) -> dict[str, np.ndarray] | None:
+    """Arrays of a file that `save_arrays` wrote for a run with these attributes.
+
+    None where there is no such file, and, with a warning, where it cannot be read: that run is then
+    computed again.
+    """
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in file.files}
+        text, found = arrays.pop("attrs").tolist()
+        if found != digest(text, arrays):
+            raise ValueError("its content is not what was written")
+        there = json.loads(text)
+    except Exception as error:  # zipfile, zlib, numpy and json each raise their own
+        warnings.warn(
+            f"{path} cannot be read ({_brief(error)}); that run is computed again", stacklevel=3
+        )
+        return None
+    check_same(path, there, attrs)
+    return arrays
+
+
+def _brief(error: BaseException) -> str:
+    """An error in one line."""
+    lines = str(error).splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0]}"[:200]
+
+
+# ------------------------------------------------------------------------------------ Zarr stores
+
+#: Attributes that are the store's own: its digests, and which others are text of JSON.
+_SHA256, _NODES, _JSON = "sha256", "nodes", "json_attributes"
 
 
 def write_tree(tree: xr.DataTree, store: str | os.PathLike[str]) -> None:
-    """Write a DataTree; the old store is replaced only once the new one is complete."""
+    """Write a DataTree as a Zarr store; the old one is replaced once the new one is complete.
+
+    Raises
+    ------
+    StoreError
+        If another process is writing the store, if there is something else at its place, or if it
+        cannot be written, as on a full disk.
+
+    >>> import tempfile
+    >>> tree = xr.DataTree(xr.Dataset({"cost": ("epoch", [0.5, 0.25])}))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_tree(tree, folder + "/a.zarr")
+    ...     read_tree(folder + "/a.zarr")["cost"].values.tolist(), check_tree(folder + "/a.zarr")
+    ([0.5, 0.25], {})
+    """
+    check_instance("tree", tree, xr.DataTree)
     store = local_path(store)
-    try:
-        store.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{store.name}-", dir=store.parent))
-    except OSError as error:
-        raise StoreError(f"store: cannot write {store}: {error.strerror}") from error
-    try:
-        tree = tree.map_over_datasets(_portable)
-        encoding = {n.path: _encoding(n.to_dataset(inherit=False)) for n in tree.subtree}
-        tree.to_zarr(fresh / "new", mode="w", encoding=encoding, consolidated=False, zarr_format=3)
-        if store.exists():
-            os.replace(store, fresh / "old")
-        os.replace(fresh / "new", store)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+    with locked(store):
+        write_locked(tree, store)
 
 
-def read_tree(store: str | os.PathLike[str]) -> xr.DataTree:
-    """A result as an in-memory DataTree, nodes and variables in the order of their names."""
+def write_locked(tree: xr.DataTree, store: Path) -> None:
+    """`write_tree` for one who holds the lock of the store."""
+    with writing(store):
+        recover(store)
+        if store.exists() and not (store / "zarr.json").is_file():
+            if not store.is_dir() or any(store.iterdir()):
+                raise StoreError(f"store: {store} is not a Zarr store; choose another path")
+        nodes = {node.path: _plain(node.to_dataset(inherit=False)) for node in tree.subtree}
+        nodes = dict(sorted(nodes.items()))
+        sums = {path: _digest(ds) for path, ds in nodes.items() if path != "/"}
+        nodes["/"].attrs[_NODES] = json.dumps(sums)
+        sums["/"] = _digest(nodes["/"])
+        encoding = {path: _encoding(ds) for path, ds in nodes.items()}
+        for path, ds in nodes.items():
+            ds.attrs[_SHA256] = sums[path]
+            nodes[path] = ds.assign(
+                {n: v.astype(object) for n, v in ds.variables.items() if v.dtype.kind == "U"}
+            )
+        whole = xr.DataTree.from_dict(nodes)
+        with warnings.catch_warnings():
+            # the Zarr specification does not have consolidated metadata yet; all readers do
+            warnings.filterwarnings("ignore", message=".*[Cc]onsolidated metadata")
+            replace_folder(
+                store,
+                lambda folder: whole.to_zarr(
+                    folder, mode="w", encoding=encoding, consolidated=True, zarr_format=3
+                ),
+            )
+
+
+def _plain(ds: xr.Dataset) -> xr.Dataset:
+    """As it is stored: variables in order, attributes text and numbers, one kind of NaN."""
+    ds = described(ds).drop_encoding()
+    data, coords = (
+        {n: ds[n].variable for n in sorted(g, key=str)} for g in (ds.data_vars, ds.coords)
+    )
+    for variable in [*data.values(), *coords.values()]:
+        variable.attrs = _plain_attrs(variable.attrs)
+        if variable.dtype.kind == "f" and np.isnan(variable.values).any():
+            values = variable.values
+            variable.values = np.where(np.isnan(values), values.dtype.type(np.nan), values)
+    own = (_SHA256, _NODES, _JSON)
+    return xr.Dataset(
+        data, coords, _plain_attrs({k: v for k, v in ds.attrs.items() if k not in own})
+    )
+
+
+def _plain_attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for name, value in attrs.items():
+        if isinstance(value, (np.generic, np.ndarray)):
+            value = value.tolist()
+        if isinstance(value, str):
+            plain[name] = str(value)
+        elif isinstance(value, (bool, int)):
+            plain[name] = int(value)
+        elif isinstance(value, float):
+            plain[name] = value
+        else:
+            try:
+                plain[name] = json.dumps(value)
+            except TypeError as error:
+                raise TypeError(
+                    f"attribute {name}: found {type(value).__name__}; text, a number, or lists and "
+                    "dicts of these are needed"
+                ) from error
+            plain[_JSON] = f"{plain.get(_JSON, '')} {name}".strip()
+    return plain
+
+
+def _restored(attrs: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Attributes as they were before they were written."""
+    texts = str(attrs.get(_JSON, "")).split()
+    own = (_SHA256, _NODES, _JSON)
+    return {k: json.loads(v) if k in texts else v for k, v in attrs.items() if k not in own}
+
+
+def _encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
+    """One chunk a variable, as results are read whole, and none for one that is constant."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, variable in ds.variables.items():
+        values, chosen = variable.values, found.setdefault(str(name), {})
+        if values.ndim:
+            chosen["chunks"] = tuple(max(n, 1) for n in values.shape)
+        if values.dtype.kind in "biuf" and values.size:
+            first = values.reshape(-1)[:1]
+            constant = values.tobytes() == first.tobytes() * values.size
+            if constant and not (first[0] == 0 and np.signbit(first[0])):
+                chosen["fill_value"] = first[0].item()
+            elif values.dtype.kind == "f":
+                chosen["fill_value"] = float("nan")  # a chunk of zeros of both signs is kept
+    return found
+
+
+def _digest(ds: xr.Dataset) -> str:
+    """Digest of all that a node holds."""
+    content = {
+        str(name): (str(name) in ds.coords, v.dims, v.values, _sorted(v.attrs))
+        for name, v in ds.variables.items()
+    }
+    return digest(content, _sorted({k: v for k, v in ds.attrs.items() if k != _SHA256}))
+
+
+def _sorted(attrs: Mapping[Any, Any]) -> dict[Any, Any]:
+    return dict(sorted(attrs.items()))
+
+
+def read_tree(store: str | os.PathLike[str], damaged: str = "raise") -> xr.DataTree:
+    """A result as an in-memory DataTree, nodes and variables in the order of their names.
+
+    Parameters
+    ----------
+    damaged : "raise", or "skip" for a tree without the nodes that do not have the content that was
+        written; `check_tree` tells them
+
+    Raises
+    ------
+    StoreError
+        If there is no store, or a node of it is damaged.
+    """
+    check_choice("damaged", damaged, ("raise", "skip"))
     store = local_path(store)
-    if not (store / "zarr.json").is_file():
-        raise StoreError(f"store: {store} is not a Zarr store; run the notebook that writes it")
-    with xr.open_datatree(store, engine="zarr", consolidated=False) as tree:
-        tree = tree.load()
-    nodes = {node.path: _sorted(node.to_dataset(inherit=False)) for node in tree.subtree}
+    nodes, problems = _examine(store)
+    if problems and damaged == "raise":
+        node, problem = next(iter(problems.items()))
+        more = f", and {len(problems) - 1} more nodes" * (len(problems) > 1)
+        raise StoreError(
+            f"store: {store} is damaged: node {node}: {problem}{more}; delete the store and "
+            'compute it again, or take a copy of it; read_tree(…, damaged="skip") reads the rest'
+        )
     return xr.DataTree.from_dict(dict(sorted(nodes.items())))
 
 
-def _sorted(ds):
-    data, coords = ({n: ds[n].variable for n in sorted(g)} for g in (ds.data_vars, ds.coords))
+def check_tree(store: str | os.PathLike[str]) -> dict[str, str]:
+    """Path of each damaged or missing node of a store → what is wrong with it; {} if nothing."""
+    return _examine(local_path(store))[1]
+
+
+def read_attrs(store: str | os.PathLike[str]) -> dict[str, Any]:
+    """Attributes of a store's root, without reading its data; {} if there are none."""
+    try:
+        return _restored(_json(settled(local_path(store)) / "zarr.json")["attributes"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text("utf-8"))
+
+
+def _examine(store: Path) -> tuple[dict[str, xr.Dataset], dict[str, str]]:
+    """The nodes of a store that are whole, and the problems of the others."""
+    for _ in range(10):
+        path = settled(store)
+        before = _identity(path)
+        if before is None:
+            time.sleep(0.02)  # the moment between two renames of one who writes
+            continue
+        found = _read(path, store)
+        if _identity(path) == before:
+            return found
+    if before is None:
+        raise StoreError(f"store: {store} is not a Zarr store; run what writes it")
+    raise StoreError(f"store: {store} is written all the time; wait until that ends")
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = os.stat(path)
+        return (
+            (found.st_dev, found.st_ino, found.st_mtime_ns)
+            if (path / "zarr.json").is_file()
+            else None
+        )
+    except OSError:
+        return None
+
+
+def _read(path: Path, store: Path) -> tuple[dict[str, xr.Dataset], dict[str, str]]:
+    problems: dict[str, str] = {}
+    loaded: dict[str, xr.Dataset] = {}
+    _check_metadata(path, problems)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of files that Zarr does not know, as .DS_Store
+        for node, ds in _opened(path, problems):
+            try:
+                loaded[node] = _loaded(ds)
+            except Exception as error:  # zarr, numcodecs and xarray each raise their own
+                problems.setdefault(node, _brief(error))
+    if not problems and not any(_SHA256 in ds.attrs for ds in loaded.values()):
+        warnings.warn(
+            f"{store} has no digests: it was not written by this version of xyep, and damage to it "
+            "cannot be seen",
+            stacklevel=4,
+        )
+        return loaded, {}
+    for node, ds in loaded.items():
+        try:
+            if ds.attrs.get(_SHA256) != _digest(ds):
+                problems.setdefault(node, "its digest is not that of what was written")
+        except TypeError as error:
+            problems.setdefault(node, _brief(error))
+    if "/" in loaded and "/" not in problems and _NODES in loaded["/"].attrs:
+        listed = json.loads(loaded["/"].attrs[_NODES])
+        for node in listed:
+            if node not in loaded:
+                problems.setdefault(node, "it is missing")
+            elif listed[node] != loaded[node].attrs[_SHA256]:
+                problems.setdefault(node, "it is another one")
+        for node in set(loaded) - set(listed) - {"/"}:
+            problems.setdefault(node, "it does not belong to this store")
+    whole = {node: ds for node, ds in loaded.items() if node not in problems}
+    for ds in whole.values():
+        ds.attrs = _restored(ds.attrs)
+    return whole, dict(sorted(problems.items()))
+
+
+def _check_metadata(path: Path, problems: dict[str, str]) -> None:
+    """The consolidated metadata, which are read first, must be those of each group and array."""
+    try:
+        root = _json(path / "zarr.json")
+        known: Any = root.get("consolidated_metadata")
+        if known is None and _SHA256 not in root["attributes"]:
+            return
+        listed = known["metadata"].items()
+    except Exception as error:
+        problems["/"] = _brief(error)
+        return
+    for name, entry in listed:
+        try:
+            node = "/" + (name if entry["node_type"] == "group" else name.rpartition("/")[0])
+            found = _json(path / name / "zarr.json")
+            if found["node_type"] == "group":
+                found, entry = ({**one, "consolidated_metadata": None} for one in (found, entry))
+            if found != entry:
+                problems.setdefault(node, f"the metadata of {name} differ")
+        except Exception as error:
+            problems.setdefault("/" + name.rpartition("/")[0], _brief(error))
+
+
+def _opened(path: Path, problems: dict[str, str]) -> list[tuple[str, xr.Dataset]]:
+    """Path and Dataset, not loaded yet, of every node that can be opened."""
+    if not problems:
+        try:
+            tree = xr.open_datatree(path, engine="zarr")
+            return [(node.path, node.to_dataset(inherit=False)) for node in tree.subtree]
+        except Exception as error:
+            problems["/"] = _brief(error)
+    found = []
+    for file in sorted(path.rglob("zarr.json")):
+        node = "/" + file.parent.relative_to(path).as_posix().strip(".")
+        try:
+            if _json(file)["node_type"] == "group":
+                ds = xr.open_dataset(path, engine="zarr", group=node, consolidated=False)
+                found.append((node, ds))
+        except Exception as error:
+            if not (file.parent / "c").exists():  # of an array: its node tells
+                problems.setdefault(node, _brief(error))
+    return found
+
+
+def _loaded(ds: xr.Dataset) -> xr.Dataset:
+    """In memory, variables in the order of their names, text of a plain data type."""
+    ds = ds.load().drop_encoding()
+    data, coords = (
+        {n: ds[n].variable for n in sorted(g, key=str)} for g in (ds.data_vars, ds.coords)
+    )
+    for group in (data, coords):
+        for name, variable in group.items():
+            group[name] = _text(variable)
     return xr.Dataset(data, coords, ds.attrs)
 
 
-def check_same(store, found, wanted):
+def check_same(store: Path | str, found: Mapping[Any, Any], wanted: Mapping[Any, Any]) -> None:
     """Raise unless a store's attributes are those of the run that is to be continued."""
     for key in SAME:
         if found.get(key) != wanted.get(key):

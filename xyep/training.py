@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import xarray as xr
 
 from .checks import check_flag, check_instance, check_integer
 from .cost import Cost
+from .files import StoreError, beside, locked, make_folder, remove, writing
 from .gradients import Estimator
 from .network import Network, Parameters
 from .optimizers import Optimizer, Schedule, constant, schedule
@@ -18,18 +18,16 @@ from .relaxation import Solver
 from .run import HISTORY, Run
 from .settings import RESPONSES, Callback, Training, make_training
 from .store import (
-    StoreError,
     attributes,
     check_same,
     load_arrays,
     local_path,
-    make_folder,
     partial_folder,
     read_tree,
     run_tree,
     save_arrays,
     training_of,
-    write_tree,
+    write_locked,
 )
 from .tasks import Task
 
@@ -75,14 +73,15 @@ def train(
 
     Parameters
     ----------
-    seed : of the initial parameters, the initial states and the order of samples; everything follows
-        from it, bit for bit, on any processor and any number of threads
-    store : path of a Zarr store, optional. It is written as training goes on; a run found there
-        unfinished is resumed, a finished one is returned or, where `epochs` is now larger and the
-        schedule constant, made longer; any other content is an error.
+    seed : of the initial parameters, the initial states and the order of samples; everything
+        follows from it, bit for bit, on any processor and any number of threads
+    store : path of a Zarr store, optional, written when the run has finished. Until then its state
+        is kept in ``<store>.partial/``, and the same call goes on from there after any
+        interruption. A finished run is returned or, where `epochs` is now larger and the schedule
+        constant, made longer; any other content is an error. One process at a time trains a store.
     parameters : initial `Parameters`; default ``net.init_parameters(seed)``
     threads : the result does not depend on it
-    checkpoint_every : epochs between two checkpoints of the store; default a twentieth of all
+    checkpoint_every : epochs after which the state is kept again; default a twentieth of all
     progress : show a bar
     training : a `Training`, of which the options that follow replace some fields
     epochs, … : the fields of `Training`, which says what they mean and what they are by default
@@ -95,7 +94,8 @@ def train(
     Raises
     ------
     StoreError
-        If the store holds something else; nothing in it is touched.
+        If the store holds something else, is damaged, cannot be written, or if another process is
+        at it; nothing in it is touched.
 
     >>> import xyep
     >>> net = xyep.square_lattice((3, 3), inputs=[(1, 0), (1, 2)], outputs=[(1, 1)], shells=2)
@@ -113,55 +113,87 @@ def train(
     every = max(1, training.epochs // 20)
     if checkpoint_every is not None:
         every = check_integer("checkpoint_every", checkpoint_every, 1)
-    if store is not None:
-        store = local_path(store)
-        finished = _open(run, store, attrs)
-        if finished is not None:
-            return finished
+    if store is None:
+        return _train(run, attrs, every, None, progress)
+    path = local_path(store)
+    finished = _finished(path, attrs)
+    if finished is None or partial_folder(path).exists():
+        with locked(path):
+            finished = _open(run, path, attrs)
+            if finished is None:
+                return _train(run, attrs, every, path, progress)
+    return finished
+
+
+def _train(
+    run: Run, attrs: dict[str, Any], every: int, store: Path | None, progress: bool
+) -> xr.DataTree:
     from tqdm.auto import tqdm
 
-    hidden = not check_flag("progress", progress)
-    bar = tqdm(total=training.epochs, initial=run.done, disable=hidden, desc=net.name, unit="epoch")
+    hidden, epochs = not check_flag("progress", progress), run.training.epochs
+    bar = tqdm(total=epochs, initial=run.done, disable=hidden, desc=run.net.name, unit="epoch")
     with bar:
         while not run.finished:
             before = run.done
             run.advance(before + every)
             bar.update(run.done - before)
-            if store is not None and not run.finished:
-                _checkpoint(run, store, attrs)
+            if store is not None:
+                save_arrays(_state(store), run.arrays, attrs)
     tree = run_tree(run, attrs)
     if store is not None:
         # the state is complete before the store, and goes only after it
-        _checkpoint(run, store, attrs)
-        shutil.rmtree(partial_folder(store), ignore_errors=True)
+        write_locked(tree, store)
+        with writing(store):
+            remove(partial_folder(store))
     return tree
 
 
-def _checkpoint(run: Run, store: Path, attrs: dict[str, Any]) -> None:
-    save_arrays(partial_folder(store) / "run.npz", run.arrays, attrs)
-    write_tree(run_tree(run, attrs), store)
+def _state(store: Path) -> Path:
+    return partial_folder(store) / "run.npz"
+
+
+def _finished(store: Path, attrs: dict[str, Any]) -> xr.DataTree | None:
+    """The run in a store, if it is the finished one that is asked for."""
+    there = _stored(store)
+    if there is None or not there.attrs["finished"]:
+        return None
+    try:
+        check_same(store, there.attrs, attrs)
+    except StoreError:
+        return None
+    return there
+
+
+def _stored(store: Path) -> xr.DataTree | None:
+    """The run in a store, None where there is nothing."""
+    if not store.exists() and not beside(store, "new").exists():
+        return None
+    tree = read_tree(store)
+    if not {"training", "finished"} <= set(tree.attrs):
+        raise StoreError(f"store: {store} is not a run of xyep.train; choose another path")
+    return tree
 
 
 def _open(run: Run, store: Path, attrs: dict[str, Any]) -> xr.DataTree | None:
     """The finished tree in `store`, or None after `run` has been restored to where it stopped."""
-    state = partial_folder(store) / "run.npz"
-    if state.is_file():
-        run.restore(load_arrays(state, attrs))
-    elif store.exists():
-        try:
-            tree = read_tree(store)
-        except Exception as error:  # zarr, xarray and the system each raise their own
-            raise StoreError(
-                f"store: {store} exists and is not a store of xyep ({error}); choose another path"
-            ) from error
-        if "training" not in tree.attrs:
-            raise StoreError(f"store: {store} is not a run of xyep.train; choose another path")
-        if _can_go_on(tree, attrs, run.training):
-            _continue(run, tree)
+    there, finished = _stored(store), _finished(store, attrs)
+    try:
+        arrays = load_arrays(_state(store), attrs)
+    except StoreError:  # of another run, perhaps the longer one that this store is to become
+        if finished is None:
+            raise
+        return finished
+    if finished is not None:
+        with writing(store):
+            remove(partial_folder(store))
+        return finished
+    if arrays is not None:
+        run.restore(arrays)
+    elif there is not None:
+        if not _can_go_on(there, attrs, run.training):
+            check_same(store, there.attrs, attrs)
         else:
-            check_same(store, tree.attrs, attrs)
-            if tree.attrs["finished"]:
-                return tree
+            _continue(run, there)
     make_folder(partial_folder(store), store)
     return None
 
@@ -185,21 +217,21 @@ def _can_go_on(tree: xr.DataTree, attrs: dict[str, Any], training: Training) -> 
 
 def _continue(run: Run, tree: xr.DataTree) -> None:
     """Restore a run to the end of a shorter one with the same settings."""
-    a, done = run.arrays, int(tree.attrs["epochs_done"])
-    state = tree["state"]
+    a, done, ds = run.arrays, int(tree.attrs["epochs_done"]), tree.to_dataset()
+    state = tree.children["state"].to_dataset(inherit=False)
     a["done"], a["theta"] = np.array(done), state["theta"].values
     a["moments"] = state["moments"].values
-    epochs = tree["epoch"].values
+    epochs = ds["epoch"].values
     both = np.isin(epochs, run.training.recorded)
     place = np.searchsorted(run.training.recorded, epochs[both])
     for name in HISTORY:
-        if name in tree:
-            a[name][place] = tree[name].values[both]
-    if "snapshot" in tree.dims:
-        shots = tree.sizes["snapshot"]
-        _, first = np.unique(tree["parameter"].values, return_index=True)
-        parts = tree["coupling"].values[:, first], tree["bias_amplitude"], tree["bias_phase"]
+        if name in ds:
+            a[name][place] = ds[name].values[both]
+    if "snapshot" in ds.dims:
+        shots = ds.sizes["snapshot"]
+        _, first = np.unique(ds["parameter"].values, return_index=True)
+        parts = ds["coupling"].values[:, first], ds["bias_amplitude"], ds["bias_phase"]
         a["snapshot_theta"][:shots] = np.concatenate([np.asarray(p) for p in parts], axis=1)
         for name in ("phase", *RESPONSES):
-            if name in tree and name in a:
-                a[name][:shots] = tree[name].values
+            if name in ds and name in a:
+                a[name][:shots] = ds[name].values
