@@ -48,12 +48,13 @@ def has_fma() -> bool:
     """
     if platform.machine().lower() not in ("x86_64", "amd64", "i386", "i686", "x86"):
         return True
-    if config.CPU_FEATURES is not None:
-        asked = config.CPU_FEATURES.split(",")
+    features, name = vars(config)["CPU_FEATURES"], vars(config)["CPU_NAME"]
+    if features is not None:
+        asked = features.split(",")
         if "-fma" in asked or "+fma" in asked:
             return "+fma" in asked
-        if config.CPU_NAME is not None:
-            return str(config.CPU_NAME).lower() != "generic"
+        if name is not None:
+            return str(name).lower() != "generic"
     try:
         return bool(get_host_cpu_features().get("fma", False))
     except RuntimeError:  # LLVM does not know this system

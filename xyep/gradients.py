@@ -366,16 +366,26 @@ class EPGradient:
         over_threads(lambda blocks: run(blocks, phases), layout.units, self.threads)
         self._packed = True
 
-    def epochs(self, epochs, records, start, rule, run):
+    def epochs(
+        self,
+        epochs: Range,
+        records: NDArray[np.bool_],
+        start: loop.Start,
+        rule: loop.Rule,
+        state: tuple[np.ndarray, np.ndarray],
+    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Epochs in one compiled call: θ after them, and what `report` tells, of those recorded.
 
-        For a single contrast and nudging by the cost, with `load` done; see `kernels.loop`.
+        `state` is θ and the optimizer's own, which changes in place. For `GaussSeidel`, a single
+        contrast and nudging by the cost, with `load` done; see `kernels.loop`.
         """
+        solver, nudged_solver = self.solver, self.nudged_solver
+        assert isinstance(solver, GaussSeidel) and isinstance(nudged_solver, GaussSeidel)
         layout, batch = self.layout, self._batch
         self._pack(layout.everything)
         ((betas, weight),) = self.contrasts
         nudges, laws = zip(*(nudge_of(self.cost, b, self.nudging) for b in (0.0, *betas)))
-        free, nudged = self.solver.stopping(), self.nudged_solver.stopping()
+        free, nudged = solver.stopping(), nudged_solver.stopping()
         count = int(np.count_nonzero(records))
         shape = (count, 3, layout.n_blocks, layout.width)
         kept = (
@@ -396,8 +406,7 @@ class EPGradient:
             next((law for law in laws if law is not None), None),
             (free, nudged, nudged),
             weight,
-            run.arrays["theta"],
-            run.arrays["moments"],
+            *state,
             rule,
             records,
             Report(self.residual, self.iterations),
@@ -411,7 +420,7 @@ class EPGradient:
             found.append(np.moveaxis(samples, 1, 0).reshape(3, -1))
         found[0][np.isnan(found[0])] = np.inf
         outputs = np.concatenate([layout.unpack(u) for u in kept[0]]) if count else np.empty(0)
-        return theta, (outputs, *found)
+        return theta, (outputs, found[0], found[1])
 
     def _relax_generic(
         self,

@@ -61,9 +61,19 @@ def evaluate(
 ) -> dict[str, Any]:
     """Answers to all samples of `task` from random initial states, or from the aligned one.
 
-    Returns a dict with ``right`` (sample, initial state), and the means ``cost``, ``mismatch`` and
-    ``accuracy``, with ``solved`` the share of initial states from which every sample is answered
-    right, and ``unconverged`` the number of relaxations that are not at the residual asked for.
+    Parameters
+    ----------
+    task : all its samples are asked; ``task.test`` has those of one split
+    initial_states : random initial states a sample
+    start, solver, cost, threads : as in `relax` and `Training`
+    seed, counter : of the random initial states; `counter` separates several calls with one seed
+
+    Returns
+    -------
+    dict with ``right``, (sample, initial state) booleans; the means ``cost`` and ``mismatch`` of C
+    and of D = ½ Σ_o (1 − cos(φ_o − t_o)); ``accuracy``, the share of right answers; ``solved``, the
+    share of initial states from which every sample is answered right; and ``unconverged``, the
+    number of relaxations that are not at the residual asked for.
 
     >>> import xyep
     >>> net, task = xyep.all_to_all(6), xyep.load_task("xor")
@@ -107,7 +117,7 @@ AT_ONCE = 256
 
 
 class CompiledLoop:
-    """Epochs of a run in one compiled call (`xyep.kernels.loop`), with the bits of the general loop.
+    """Epochs of a run in one compiled call (`xyep.kernels.loop`): the bits of the general loop.
 
     For trainings whose update sees all samples at once, with an optimizer and a schedule of this
     package and no callback; `of` gives None for others.
@@ -118,9 +128,9 @@ class CompiledLoop:
         """The loop of a run, or None where the general loop is needed."""
         t = run.training
         whole = t.batch_size is None or t.batch_size >= len(run.train)
-        known = type(t.optimizer) in (Adam, SGD) and t.schedule in KINDS and t.callback is None
+        known = type(t.optimizer) in (Adam, SGD) and isinstance(t.schedule, str)
         fast = isinstance(t.solver, GaussSeidel) and t.nudging == "cost"
-        if not (whole and known and fast):
+        if not (whole and known and fast and t.callback is None):
             return None
         loop = cls(run)
         return loop if loop.single and (run.threads == 1 or len(loop.units) == 1) else None
@@ -133,11 +143,19 @@ class CompiledLoop:
         self.single = len(batch.contrasts) == 1
         self.units = np.array(batch.layout.units)
         rule = t.optimizer
+        assert isinstance(rule, (Adam, SGD)) and isinstance(t.schedule, str)
         if isinstance(rule, Adam):
-            own = (loop.ADAM, rule.learning_rate, rule.beta1, rule.beta2, rule.epsilon)
+            memories = rule.beta1, rule.beta2, rule.epsilon
         else:
-            own = (loop.SGD, rule.learning_rate, rule.momentum, 0.0, 0.0)
-        self.rule = loop.Rule(*own, KINDS[t.schedule], float(t.coupling_decay), t.epochs)
+            memories = rule.momentum, 0.0, 0.0
+        self.rule = loop.Rule(
+            loop.ADAM if isinstance(rule, Adam) else loop.SGD,
+            rule.learning_rate,
+            *memories,
+            KINDS[t.schedule],
+            float(t.coupling_decay),
+            t.epochs,
+        )
         length = ALIGNED if t.start == "aligned" else 0.0
         self.start = loop.Start(np.uint64(run.seed), length)
 
@@ -146,7 +164,8 @@ class CompiledLoop:
         t, a = run.training, run.arrays
         first = run.done + 1
         records = np.isin(np.arange(first, stop + 1), t.recorded)
-        theta, kept = self.batch.epochs((first, stop), records, self.start, self.rule, run)
+        state = a["theta"], a["moments"]
+        theta, kept = self.batch.epochs((first, stop), records, self.start, self.rule, state)
         if not np.isfinite(theta.sum()):
             raise FloatingPointError(
                 f"epoch {first} to {stop}: parameters are no longer finite; lower the learning rate"
