@@ -1,8 +1,8 @@
 """The sweep of `fast` in plain NumPy, to be read beside it and tested against it.
 
 A state is ``u[sample, site]`` = exp(iφ) of all sites, inputs first, outputs last. A sweep visits
-the free sites in a given order, the outputs last. With F the field on a site and k = μ/(1 + μ), its new
-direction is that of F − (k (F·u)₊ − (1 − k) σ) u.
+the free sites in a given order, the outputs last. With F the field on a site and k = μ/(1 + μ), its
+new direction is that of F − (k (F·u)₊ − (1 − k) σ) u.
 
 A *nudging* is a function from the outputs' u to the field that each feels further, and to the slope
 σ by which that field's torque falls as the output turns, both (sample, output). It is asked once a
