@@ -12,6 +12,8 @@ import numpy as np
 from llvmlite.binding import get_host_cpu_features
 from numba import config
 from numpy.typing import DTypeLike, NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from .kernels.elementary import arctangent
 from .kernels.packing import pack_blocks
@@ -30,14 +32,35 @@ Range = tuple[int, int]
 _Part = TypeVar("_Part")
 
 _graphs: WeakKeyDictionary[Network, Graph] = WeakKeyDictionary()
+_extents: WeakKeyDictionary[Network, int] = WeakKeyDictionary()
+
+
+@cache
+def most_sites() -> int:
+    """Sites that share a row: four need 32 wide registers. Results do not depend on it."""
+    features = config.CPU_FEATURES
+    if features is None:
+        return 4 if get_host_cpu_features().get("avx512f") else 2
+    return 4 if "+avx512f" in features else 2
 
 
 def graph_of(net: Network) -> Graph:
     """Couplings of a network as rows of its free sites; kept as long as the network is."""
     if net not in _graphs:
         sizes = net.n_inputs, net.n_outputs, net.n_sites
-        _graphs[net] = pack(net.edges, net.parameter, *sizes)
+        _graphs[net] = pack(net.edges, net.parameter, *sizes, most_sites())
     return _graphs[net]
+
+
+def extent_of(net: Network) -> int:
+    """Most hidden sites that couplings between hidden sites connect, at least 1."""
+    if net not in _extents:
+        first, last = net.n_inputs, net.n_sites - net.n_outputs
+        i, j = net.edges[((net.edges >= first) & (net.edges < last)).all(axis=1)].T - first
+        graph = coo_array((np.ones(len(i), bool), (i, j)), shape=(last - first,) * 2)
+        label = connected_components(graph, directed=False)[1]
+        _extents[net] = int(np.bincount(label, minlength=1).max(initial=1))
+    return _extents[net]
 
 
 def has_fma() -> bool:
@@ -100,7 +123,8 @@ class Layout:
         warn_without_fma()
         self.n_samples, self.dtype = n_samples, np.dtype(dtype)
         line = LINE // self.dtype.itemsize
-        paired = len(graph_of(net).free.middle) < 0.75 * net.n_free
+        size = graph_of(net).free.size
+        paired = size[size > 1].sum() > 0.5 * net.n_free
         self.width = line if n_samples <= line or paired else 2 * line
         self.n_blocks = -(-n_samples // self.width)
         self.lanes = Lanes(self.width)

@@ -307,7 +307,7 @@ class EPGradient:
         for number, (betas, weight) in enumerate(self.contrasts):
             phases = (0, 3) if number == 0 else (1, 3)
             if isinstance(solver, GaussSeidel) and isinstance(nudged, GaussSeidel):
-                stops = solver.stopping(confirm), nudged.stopping(confirm)
+                stops = solver.stopping(self.net, confirm), nudged.stopping(self.net, confirm)
                 self._relax_fast(parameters, direction, start, betas, phases, stops)
             else:
                 state = self._relax_generic(parameters, state, betas, phases)
@@ -385,7 +385,7 @@ class EPGradient:
         self._pack(layout.everything)
         ((betas, weight),) = self.contrasts
         nudges, laws = zip(*(nudge_of(self.cost, b, self.nudging) for b in (0.0, *betas)))
-        free, nudged = solver.stopping(), nudged_solver.stopping()
+        free, nudged = solver.stopping(self.net), nudged_solver.stopping(self.net)
         count = int(np.count_nonzero(records))
         shape = (count, 3, layout.n_blocks, layout.width)
         kept = (

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import random
-from .blocks import Layout, Range, graph_of, over_threads
+from .blocks import Layout, extent_of, Range, graph_of, over_threads
 from .checks import (
     check_array,
     check_choice,
@@ -32,7 +32,7 @@ from .cost import (
     nudge_of,
 )
 from .kernels import reference
-from .kernels.elementary import cosine, sine
+from .kernels.elementary import cosine, logarithm, sine
 from .kernels.fast import Batch, Model, Report, Stopping, relax_blocks
 from .kernels.flow import Limits, flow_samples
 from .network import Network, Parameters
@@ -68,7 +68,8 @@ class GaussSeidel:
         float32
     sweeps : a fixed number of sweeps over all free sites instead, whatever the residual
     over_relaxation : μ in [0, 1]; 0 minimises over one phase at a time; towards 1 small deviations
-        hardly decay
+        hardly decay. Default: 0.6 for a number of sweeps; towards a residual it follows the
+        network, see `over_relaxation_for`.
     max_sweeps : after which a sample is given up
     dtype : "float64" or "float32"
 
@@ -80,13 +81,14 @@ class GaussSeidel:
 
     tol: float | None = None
     sweeps: int | None = None
-    over_relaxation: float = 0.6
+    over_relaxation: float | None = None
     max_sweeps: int = 20_000
     dtype: str = "float64"
 
     def __post_init__(self) -> None:
         check_choice("dtype", self.dtype, ("float64", "float32"))
-        check_number("over_relaxation", self.over_relaxation, 0.0, 1.0)
+        if self.over_relaxation is not None:
+            check_number("over_relaxation", self.over_relaxation, 0.0, 1.0)
         check_integer("max_sweeps", self.max_sweeps, 0, 2**24)  # which float32 still counts to
         if self.sweeps is not None:
             check_integer("sweeps", self.sweeps, 0, 2**24)
@@ -103,12 +105,31 @@ class GaussSeidel:
     def __repr__(self) -> str:
         return _short(self)
 
-    def stopping(self, confirm: bool = True) -> Stopping:
+    def stopping(self, net: Network, confirm: bool = True) -> Stopping:
         """What the kernel needs; `confirm`: read the residual after a fixed number of sweeps."""
         fixed = self.sweeps is not None
         limit = self.sweeps if self.sweeps is not None else self.max_sweeps
         tol = -1.0 if self.tol is None else float(self.tol)
-        return Stopping(float(self.over_relaxation), tol, limit, confirm and fixed)
+        mu = self.over_relaxation
+        if mu is None:
+            mu = 0.6 if fixed else over_relaxation_for(net)
+        return Stopping(float(mu), tol, limit, confirm and fixed)
+
+
+def over_relaxation_for(net: Network) -> float:
+    """μ = 0.6 + 0.1 log₁₀(n/10), from 0.6 to 0.9, for n hidden sites that hidden sites connect.
+
+    Soft modes extend over the hidden sites that are coupled to each other: the more there are, the
+    more over-relaxation pays. To a residual of 1e-9, counted by the slowest of eight samples, it
+    takes at most 1.4 times the sweeps of the best μ of a grid, on lattices from 7×7 to 50×50 with 1
+    and 4 shells, stacks, layers and all-to-all networks.
+
+    >>> import xyep
+    >>> over_relaxation_for(xyep.layered([4, 100, 2])), over_relaxation_for(xyep.xor_lattice(11))
+    (0.6, 0.707)
+    """
+    decades = float(logarithm(extent_of(net) / 10)) / 2.302585092994046
+    return round(min(0.9, max(0.6, 0.6 + 0.1 * decades)), 3)
 
 
 @dataclass(frozen=True)
@@ -127,7 +148,7 @@ class Reference:
 
     tol: float | None = None
     sweeps: int | None = None
-    over_relaxation: float = 0.6
+    over_relaxation: float | None = None
     max_sweeps: int = 20_000
 
     def __post_init__(self) -> None:
@@ -136,9 +157,9 @@ class Reference:
     def __repr__(self) -> str:
         return _short(self)
 
-    def stopping(self) -> Stopping:
+    def stopping(self, net: Network) -> Stopping:
         """As of `GaussSeidel`."""
-        return GaussSeidel(*vars(self).values()).stopping()
+        return GaussSeidel(*vars(self).values()).stopping(net)
 
 
 @dataclass(frozen=True)
@@ -419,7 +440,7 @@ def relax(
     elif isinstance(solver, Reference):
         eq = _reference(net, p, inputs, start, nudge, solver)
     else:
-        if isinstance(start, str) and not solver.stopping().max_sweeps:
+        if isinstance(start, str) and not solver.stopping(net).max_sweeps:
             raise ValueError(
                 "max_sweeps: found 0 with an aligned start; that start is made by the first sweep"
             )
@@ -489,7 +510,7 @@ def _fast(
     bias = bias_field(net, p).astype(layout.dtype)
     model = Model(graph, p.couplings.astype(layout.dtype), bias)
     nudge, law = nudge_of(nudging.cost, nudging.beta, nudging.kind)
-    batch, stopping = Batch(u, clamped, target), solver.stopping()
+    batch, stopping = Batch(u, clamped, target), solver.stopping(net)
 
     def run(blocks: Range) -> None:
         pack_start(layout, start, u, blocks)
@@ -579,9 +600,11 @@ def _reference(
     i, j = net.edges.T
     couplings[i, j] = couplings[j, i] = p.couplings[net.parameter]
     bias = p.bias_amplitude * np.exp(1j * p.bias_phase)
-    stopping, sizes = solver.stopping(), (net.n_inputs, net.n_outputs)
+    stopping, rows = solver.stopping(net), graph_of(net).free
+    order = np.concatenate([np.arange(i, i + n) for i, n in zip(rows.site, rows.size)])
+    visits = order + net.n_inputs, net.n_outputs
     limits = stopping.over_relaxation, stopping.tol, stopping.max_sweeps
-    u, residual, sweeps = reference.relax(u, bias, couplings, *sizes, _plainly(nudging), *limits)
+    u, residual, sweeps = reference.relax(u, bias, couplings, *visits, _plainly(nudging), *limits)
     phases = np.concatenate([inputs, np.angle(u[:, net.n_inputs :])], axis=1)
     return _ended(phases, _seen(phases, residual), sweeps, solver.tol, nudging.beta)
 

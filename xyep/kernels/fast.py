@@ -140,7 +140,34 @@ def _field_of_two(lanes, i, u, at, field, rows, r, weights):
         J = splat(lanes, item(weights, w + 1))
         gx, gy = fma(J, ux, gx), fma(J, uy, gy)
         k, w = k + 1, w + 2
-    return fx, fy, gx, gy
+    return join(fx, gx), join(fy, gy)
+
+
+@inline
+def _field_of_four(lanes, i, u, at, field, rows, r, weights):
+    ax, ay = load(lanes, field, 2 * i), load(lanes, field, 2 * i + 1)
+    bx, by = load(lanes, field, 2 * i + 2), load(lanes, field, 2 * i + 3)
+    cx, cy = load(lanes, field, 2 * i + 4), load(lanes, field, 2 * i + 5)
+    dx, dy = load(lanes, field, 2 * i + 6), load(lanes, field, 2 * i + 7)
+    k, stop, w = item(rows.first, r), item(rows.first, r + 1), item(rows.weight, r)
+    while k < stop:
+        j = at + 2 * item(rows.indices, k)
+        ux, uy = load(lanes, u, j), load(lanes, u, j + 1)
+        J = splat(lanes, item(weights, w))
+        ax, ay = fma(J, ux, ax), fma(J, uy, ay)
+        J = splat(lanes, item(weights, w + 1))
+        bx, by = fma(J, ux, bx), fma(J, uy, by)
+        J = splat(lanes, item(weights, w + 2))
+        cx, cy = fma(J, ux, cx), fma(J, uy, cy)
+        J = splat(lanes, item(weights, w + 3))
+        dx, dy = fma(J, ux, dx), fma(J, uy, dy)
+        k, w = k + 1, w + 4
+    return join(ax, bx), join(ay, by), join(cx, dx), join(cy, dy)
+
+
+@inline
+def _two(lanes, array, n, step):
+    return join(load(lanes, array, n), load(lanes, array, n + step))
 
 
 @inline
@@ -224,64 +251,64 @@ def _turned(ux, uy, fx, fy, slope, k):
 
 
 @inline
+def _visit_two(lanes, i, fx, fy, state, problem, nudge, k, nudged, moving, worst):
+    """Visit site i and the next, in these fields."""
+    u, share, target = state.u, state.share, problem.target
+    n, nothing = state.at + 2 * i, splat(lanes, u.dtype.type(0))
+    ux, uy, slope = _two(lanes, u, n, 2), _two(lanes, u, n + 1, 2), join(nothing, nothing)
+    if nudged:
+        p = i - problem.graph.first_output
+        o = problem.target_at + 2 * p
+        t, s = _two(lanes, target, o, 2), _two(lanes, target, o + 1, 2)
+        a, b = _two(lanes, share, p, 1), _two(lanes, share, p + target.shape[1], 1)
+        nx, ny, slope = _nudging(ux, uy, t, s, a, b, nudge)
+        fx, fy = fx + nx, fy + ny
+    torque = _torque(ux, uy, fx, fy)
+    if moving:
+        ux, uy = _turned(ux, uy, fx, fy, slope, k)
+        store(low(ux), u, n)
+        store(low(uy), u, n + 1)
+        store(high(ux), u, n + 2)
+        store(high(uy), u, n + 3)
+    return larger(low(torque), larger(high(torque), worst))
+
+
+@inline
 def _visit(lanes, first, last, state, problem, nudge, k, nudged, moving, worst):
     """Visit rows `first` to `last`, all hidden sites or all outputs, which may be nudged."""
     u, at, share, target = state.u, state.at, state.share, problem.target
     rows, field, weights = problem.graph.free, problem.field, problem.weights
-    first_output = item(rows.site, problem.graph.hidden_rows)
-    outputs, nothing = target.shape[1], splat(lanes, u.dtype.type(0))
     for r in range(first, last):
-        i = item(rows.site, r)
-        n, o = at + 2 * i, problem.target_at + 2 * (i - first_output)
-        if item(rows.site, r + 1) - i == 1:
+        i, size = item(rows.site, r), item(rows.size, r)
+        if size == 1:
             fx, fy = _field_of_one(lanes, i, u, at, field, rows, r, weights)
-            ux, uy, slope = load(lanes, u, n), load(lanes, u, n + 1), nothing
+            n = at + 2 * i
+            ux, uy, slope = load(lanes, u, n), load(lanes, u, n + 1), splat(lanes, u.dtype.type(0))
             if nudged:
-                p = i - first_output
-                gx, gy, slope = _nudging(
-                    ux,
-                    uy,
-                    load(lanes, target, o),
-                    load(lanes, target, o + 1),
-                    load(lanes, share, p),
-                    load(lanes, share, p + outputs),
-                    nudge,
-                )
-                fx, fy = fx + gx, fy + gy
+                p = i - problem.graph.first_output
+                o = problem.target_at + 2 * p
+                t, s = load(lanes, target, o), load(lanes, target, o + 1)
+                a, b = load(lanes, share, p), load(lanes, share, p + target.shape[1])
+                nx, ny, slope = _nudging(ux, uy, t, s, a, b, nudge)
+                fx, fy = fx + nx, fy + ny
             worst = larger(_torque(ux, uy, fx, fy), worst)
             if moving:
                 ux, uy = _turned(ux, uy, fx, fy, slope, k)
                 store(ux, u, n)
                 store(uy, u, n + 1)
+        elif size == 2:
+            fx, fy = _field_of_two(lanes, i, u, at, field, rows, r, weights)
+            worst = _visit_two(lanes, i, fx, fy, state, problem, nudge, k, nudged, moving, worst)
         else:
-            fx, fy, gx, gy = _field_of_two(lanes, i, u, at, field, rows, r, weights)
-            fx, fy, slope = join(fx, gx), join(fy, gy), join(nothing, nothing)
-            ux = join(load(lanes, u, n), load(lanes, u, n + 2))
-            uy = join(load(lanes, u, n + 1), load(lanes, u, n + 3))
-            if nudged:
-                p = i - first_output
-                nx, ny, slope = _nudging(
-                    ux,
-                    uy,
-                    join(load(lanes, target, o), load(lanes, target, o + 2)),
-                    join(load(lanes, target, o + 1), load(lanes, target, o + 3)),
-                    join(load(lanes, share, p), load(lanes, share, p + 1)),
-                    join(load(lanes, share, p + outputs), load(lanes, share, p + outputs + 1)),
-                    nudge,
-                )
-                fx, fy = fx + nx, fy + ny
-            torque = _torque(ux, uy, fx, fy)
-            worst = larger(low(torque), larger(high(torque), worst))
-            if moving:
-                ux, uy = _turned(ux, uy, fx, fy, slope, k)
-                store(low(ux), u, n)
-                store(low(uy), u, n + 1)
-                store(high(ux), u, n + 2)
-                store(high(uy), u, n + 3)
+            fx, fy, gx, gy = _field_of_four(lanes, i, u, at, field, rows, r, weights)
+            worst = _visit_two(lanes, i, fx, fy, state, problem, nudge, k, nudged, moving, worst)
+            worst = _visit_two(
+                lanes, i + 2, gx, gy, state, problem, nudge, k, nudged, moving, worst
+            )
     return worst
 
 
-@kernel
+@inline
 def _sweep(lanes, state, problem, nudge, law, k, moving):
     """The largest torque |∂(E + βC)/∂φ_i| in every lane.
 
@@ -292,9 +319,8 @@ def _sweep(lanes, state, problem, nudge, law, k, moving):
     worst = splat(lanes, state.u.dtype.type(0))
     worst = _visit(lanes, 0, hidden, state, problem, nudge, k, False, moving, worst)
     if nudge.beta != 0.0:
-        first = item(graph.free.site, hidden)
+        first, outputs = graph.first_output, problem.target.shape[1]
         if nudge.kind == SOFTMAX:
-            outputs = item(graph.free.site, rows) - first
             _softmax(lanes, state.u, state.at + 2 * first, outputs, nudge.scale, state.share)
         if law is not None:
             if nudge.kind == LAW:
@@ -320,7 +346,7 @@ def _relax_block(lanes, state, problem, nudge, law, stopping, report, report_at)
     zero, one = splat(lanes, dtype(0)), splat(lanes, dtype(1))
     k = stopping.over_relaxation / (1.0 + stopping.over_relaxation)
     tol, budget = splat(lanes, dtype(stopping.tol)), splat(lanes, dtype(stopping.max_sweeps))
-    vectors = 2 * problem.graph.free.site[-1]
+    vectors = 2 * u.shape[1]
     worst, count, frozen, alive = zero, zero, zero, where_greater(budget, zero, one, zero)
     # an aligned start: vectors too short for their torques to count become unit vectors at first
     ux, uy = load(lanes, u, at), load(lanes, u, at + 1)
@@ -363,15 +389,27 @@ def _constant_field(lanes, field, bias, inputs, inputs_at, rows, weights):
         store(splat(lanes, bias[i, 0]), field, 2 * i)
         store(splat(lanes, bias[i, 1]), field, 2 * i + 1)
     for r in range(len(rows.middle)):
-        i = item(rows.site, r)
-        if item(rows.site, r + 1) - i == 1:
+        i, size = item(rows.site, r), item(rows.size, r)
+        if size == 1:
             fx, fy = _field_of_one(lanes, i, inputs, inputs_at, field, rows, r, weights)
+            store(fx, field, 2 * i)
+            store(fy, field, 2 * i + 1)
+        elif size == 2:
+            fx, fy = _field_of_two(lanes, i, inputs, inputs_at, field, rows, r, weights)
+            store(low(fx), field, 2 * i)
+            store(low(fy), field, 2 * i + 1)
+            store(high(fx), field, 2 * i + 2)
+            store(high(fy), field, 2 * i + 3)
         else:
-            fx, fy, gx, gy = _field_of_two(lanes, i, inputs, inputs_at, field, rows, r, weights)
-            store(gx, field, 2 * i + 2)
-            store(gy, field, 2 * i + 3)
-        store(fx, field, 2 * i)
-        store(fy, field, 2 * i + 1)
+            a, b, c, d = _field_of_four(lanes, i, inputs, inputs_at, field, rows, r, weights)
+            store(low(a), field, 2 * i)
+            store(low(b), field, 2 * i + 1)
+            store(high(a), field, 2 * i + 2)
+            store(high(b), field, 2 * i + 3)
+            store(low(c), field, 2 * i + 4)
+            store(low(d), field, 2 * i + 5)
+            store(high(c), field, 2 * i + 6)
+            store(high(d), field, 2 * i + 7)
 
 
 @kernel
@@ -392,7 +430,7 @@ def relax_blocks(lanes, blocks, batch, model, nudge, law, stopping, report):
 
 @inline
 def _four_products(lanes, blocks, i, j, left, left_at, right, right_at):
-    """Σ over the samples of a_i·b_j for four pairs of sites, in one vector; vectors loaded for one pair serve the others."""
+    """Σ over the samples of a_i·b_j for four pairs of sites, in one vector."""
     a = b = c = d = splat(lanes, left.dtype.type(0))
     lefts, rights = 2 * left.shape[1], 2 * right.shape[1]
     for block in range(blocks):
@@ -433,62 +471,41 @@ NEAR = 32
 
 
 @kernel
-def _add_products(
-    lanes, blocks, rows, stops, change, mean, others, others_at, mutual, coupling_sum
-):
-    """Add Σ over the samples of d_i·u_j, and of m_i·d_j if `mutual`, to the sum of each coupling of ``rows`` up to ``stops``."""
-    sums = np.empty((NEAR // 2 + 1, 4), change.dtype)
-    for part in range(
-        0, np.max(stops - rows.first[:-1]), NEAR
-    ):  # which the rows of a dense layer take in turn
+def _products(lanes, blocks, rows, stops, change, mean, others, others_at, mutual, products):
+    """Σ over the samples of d_i·u_j, and of m_i·d_j if `mutual`, of couplings up to ``stops``."""
+    sums = np.empty((NEAR + 1, 4), change.dtype)
+    for part in range(0, np.max(stops - rows.first[:-1]), NEAR):  # rows of dense layers take turns
         for r in range(len(stops)):
-            i, first, last = (
-                rows.site[r],
-                rows.first[r] + part,
-                min(rows.first[r] + part + NEAR, stops[r]) - 1,
-            )
-            two, four = rows.site[r + 1] - i, 0
-            # a row's couplings lie in the order of its neighbours, of which the last one is repeated to make up four pairs
-            for k in range(first, last + 1, 4 // two):
+            i, size, four = rows.site[r], rows.size[r], 0
+            first = rows.first[r] + part
+            last = min(first + NEAR, stops[r]) - 1
+            # a row's couplings lie in the order of its neighbours, of which the last one is
+            # repeated to make up four pairs
+            for k in range(first, last + 1, 4 // size):
                 j0, j1 = rows.indices[k], rows.indices[min(k + 1, last)]
-                if two == 2:
-                    found = _four_sums(
-                        lanes,
-                        blocks,
-                        (i, i + 1, i, i + 1),
-                        (j0, j0, j1, j1),
-                        change,
-                        mean,
-                        others,
-                        others_at,
-                        mutual,
-                    )
+                if size == 4:
+                    i4, j4 = (i, i + 1, i + 2, i + 3), (j0, j0, j0, j0)
+                elif size == 2:
+                    i4, j4 = (i, i + 1, i, i + 1), (j0, j0, j1, j1)
                 else:
                     j2, j3 = rows.indices[min(k + 2, last)], rows.indices[min(k + 3, last)]
-                    found = _four_sums(
-                        lanes,
-                        blocks,
-                        (i, i, i, i),
-                        (j0, j1, j2, j3),
-                        change,
-                        mean,
-                        others,
-                        others_at,
-                        mutual,
-                    )
+                    i4, j4 = (i, i, i, i), (j0, j1, j2, j3)
+                found = _four_sums(lanes, blocks, i4, j4, change, mean, others, others_at, mutual)
                 store(found, sums, four)
                 four += 1
-            for n in range(two * (last + 1 - first)):
-                coupling_sum[rows.parameter[rows.weight[r] + two * part + n]] += sums[n // 4, n % 4]
+            for n in range(size * (last + 1 - first)):
+                products[rows.coupling[rows.weight[r] + size * part + n]] = sums[n // 4, n % 4]
 
 
 @kernel
 def _contrast(lanes, blocks, plus, minus, inputs, first, mask, graph, coupling_sum, site_sum):
     """Sums over samples of u_i·u_j at the one equilibrium less the other, and of u_i likewise.
 
-    With the mean m and the difference d of the two states, u⁺_i·u⁺_j − u⁻_i·u⁻_j = m_i·d_j + d_i·m_j exactly, which keeps the digits
-    that a difference of two numbers near one loses; next to a clamped site it is u_k·d_i. ``plus`` and ``minus`` hold the states of
-    `blocks` blocks, of which the first is block number `first` of ``inputs`` and ``mask``, and become m and d.
+    With the mean m and the difference d of the two states, u⁺_i·u⁺_j − u⁻_i·u⁻_j =
+    m_i·d_j + d_i·m_j exactly, which keeps the digits that a difference of two numbers near one
+    loses; next to a clamped site it is u_k·d_i. ``plus`` and ``minus`` hold the states of `blocks`
+    blocks, of which the first is block number `first` of ``inputs`` and ``mask``, and become m and
+    d.
     """
     half, n = splat(lanes, plus.dtype.type(0.5)), 2 * plus.shape[1]
     for b in range(blocks):
@@ -497,24 +514,14 @@ def _contrast(lanes, blocks, plus, minus, inputs, first, mask, graph, coupling_s
             p, m = load(lanes, plus, v), load(lanes, minus, v)
             store(half * (p + m), plus, v)
             store(keep * (p - m), minus, v)
-    mean, change = plus, minus
+    mean, change, products = plus, minus, np.zeros(len(graph.parameter), plus.dtype)
+    free, clamped, at = graph.free, graph.clamped, 2 * first * inputs.shape[1]
+    _products(lanes, blocks, free, free.middle, change, mean, mean, 0, True, products)
+    _products(lanes, blocks, clamped, clamped.first[1:], change, mean, inputs, at, False, products)
     coupling_sum[:], site_sum[:] = 0.0, 0.0
-    _add_products(
-        lanes, blocks, graph.free, graph.free.middle, change, mean, mean, 0, True, coupling_sum
-    )
-    inputs_at = 2 * first * inputs.shape[1]
-    _add_products(
-        lanes,
-        blocks,
-        graph.clamped,
-        graph.clamped.first[1:],
-        change,
-        mean,
-        inputs,
-        inputs_at,
-        False,
-        coupling_sum,
-    )
+    # couplings that share a parameter in the order of their numbers, whatever that of the rows
+    for c in range(len(products)):
+        coupling_sum[graph.parameter[c]] += products[c]
     for i in range(plus.shape[1]):
         for b in range(blocks):
             site_sum[i, 0] += total(load(lanes, change, b * n + 2 * i))
@@ -566,5 +573,5 @@ def gradient_blocks(
 
 @kernel
 def contrast_blocks(lanes, blocks, plus, minus, inputs, mask, graph, coupling_sum, site_sum):
-    """The contrast alone, of all blocks of equilibria found by other means; both are overwritten."""
+    """The contrast alone, of equilibria found by other means; both are overwritten."""
     _contrast(lanes, blocks, plus, minus, inputs, 0, mask, graph, coupling_sum, site_sum)

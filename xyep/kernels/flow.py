@@ -35,7 +35,7 @@ REST = 0.05
 @inline
 def _field(rows, r, i, weights, u, fx, fy):
     """(fx, fy) plus the field of the neighbours, u[site, component], of site i in row r."""
-    step, w = rows.site[r + 1] - rows.site[r], rows.weight[r] + i - rows.site[r]
+    step, w = rows.size[r], rows.weight[r] + i - rows.site[r]
     for k in range(rows.first[r], rows.first[r + 1]):
         j = rows.indices[k]
         fx += weights[w] * u[j, 0]
@@ -79,7 +79,7 @@ def _nudging(c, s, a, b, exponential, total, law, nudge):
 def _velocity(phi, u, graph, pull, nudge, law, out):
     """out_i = −∂(E + βC)/∂φ_i = F_i × u_i; returns the largest magnitude."""
     n_free = phi.shape[0]
-    first_output = graph.free.site[graph.hidden_rows]
+    first_output = graph.first_output
     for i in range(n_free):
         u[i, 1], u[i, 0] = sincos(phi[i])
     worst, total = 0.0, 0.0
@@ -87,7 +87,7 @@ def _velocity(phi, u, graph, pull, nudge, law, out):
         for i in range(first_output, n_free):
             total += exp(nudge.scale * u[i, 1])
     for r in range(len(graph.free.middle)):
-        for i in range(graph.free.site[r], graph.free.site[r + 1]):
+        for i in range(graph.free.site[r], graph.free.site[r] + graph.free.size[r]):
             fx, fy = pull.field[i, 0], pull.field[i, 1]
             fx, fy = _field(graph.free, r, i, pull.weights, u, fx, fy)
             out[i] = fy * u[i, 0] - fx * u[i, 1]
@@ -118,7 +118,8 @@ def flow_samples(samples, phi, inputs, target, model, nudge, law, limits, times,
         for i in range(n_free):
             field[i] = model.bias[i]
         for r in range(len(graph.clamped.middle)):
-            for i in range(graph.clamped.site[r], graph.clamped.site[r + 1]):
+            clamped = graph.clamped
+            for i in range(clamped.site[r], clamped.site[r] + clamped.size[r]):
                 field[i] = _field(
                     graph.clamped, r, i, input_weights, inputs[s], field[i, 0], field[i, 1]
                 )

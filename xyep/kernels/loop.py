@@ -1,8 +1,8 @@
 """Training epochs in one compiled call: random starts, gradient, optimizer and what is recorded.
 
 For networks whose epoch takes microseconds, Python between the kernels takes longer than they do.
-Every step is the one of the general loop (`xyep.run`), in the same order, so that both give the same
-bits.
+Every step is the one of the general loop (`xyep.run`), in the same order, so that both give the
+same bits.
 """
 
 from typing import NamedTuple
@@ -78,7 +78,7 @@ def _phase(word):
 
 @kernel
 def random_start(lanes, u, n_samples, seed, epoch):
-    """``u[block, site, component, lane]`` at random phases, those of `xyep.random` for this epoch."""
+    """``u[block, site, component, lane]`` at random phases: `xyep.random` of this epoch."""
     blocks, sites, width = u.shape[0], u.shape[1], u.shape[3]
     zero, one, key = np.uint64(0), np.uint64(1), np.uint64(seed)
     total = n_samples * sites

@@ -1,8 +1,8 @@
 """The sweep of `fast` in plain NumPy, to be read beside it and tested against it.
 
 A state is ``u[sample, site]`` = exp(iφ) of all sites, inputs first, outputs last. A sweep visits
-the free sites in the order of their numbers. With F the field on a site and k = μ/(1 + μ), its new
-direction is that of F − (k (F·u)₊ − (1 − k) σ) u.
+the free sites in a given order, the outputs last. With F the field on a site and k = μ/(1 + μ), its
+new direction is that of F − (k (F·u)₊ − (1 − k) σ) u.
 
 A *nudging* is a function from the outputs' u to the field that each feels further, and to the slope
 σ by which that field's torque falls as the output turns, both (sample, output). It is asked once a
@@ -14,10 +14,10 @@ import numpy as np
 from . import POLE
 
 
-def sweep(u, bias, couplings, n_inputs, n_outputs, k, nudging=None, moving=True):
+def sweep(u, bias, couplings, order, n_outputs, k, nudging=None, moving=True):
     """Visit all free sites once, `u` in place; returns each sample's largest torque on the way."""
     worst, first_output = np.zeros(len(u)), u.shape[1] - n_outputs
-    for i in range(n_inputs, u.shape[1]):
+    for i in order:
         J, own, sigma = couplings[i], u[:, i].copy(), 0.0
         F = bias[i] + (J * u).sum(axis=1)
         if nudging is not None and i >= first_output:
@@ -35,17 +35,18 @@ def sweep(u, bias, couplings, n_inputs, n_outputs, k, nudging=None, moving=True)
     return worst
 
 
-def relax(u, bias, couplings, n_inputs, n_outputs, nudging, over_relaxation, tol, max_sweeps):
+def relax(u, bias, couplings, order, n_outputs, nudging, over_relaxation, tol, max_sweeps):
     """Sweep each sample until its residual is at most `tol`; with ``tol < 0`` all `max_sweeps`.
 
     u : (sample, site) where to start; sites of length ≪ 1 are felt by no neighbour at first
     bias : (site,) h exp(iψ)
     couplings : (site, site) symmetric matrix J
+    order : free sites in the order of visits, outputs last
 
     Returns states, residuals max_i |∂(E + βC)/∂φ_i| (sample,), and sweeps (sample,).
     """
     u = np.array(u, complex)
-    place = bias, couplings, n_inputs, n_outputs, over_relaxation / (1.0 + over_relaxation), nudging
+    place = bias, couplings, order, n_outputs, over_relaxation / (1.0 + over_relaxation), nudging
     count, moving = np.zeros(len(u), int), np.full(len(u), max_sweeps > 0)
     while moving.any():
         swept, short = u.copy(), (np.abs(u) < 0.5).any(axis=1)
