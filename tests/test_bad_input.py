@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from xyep.cost import CrossEntropy, LogCosine
 from xyep.energy import energy, force, hessian
@@ -20,10 +21,11 @@ from xyep.lattices import (
     xor_lattice,
 )
 from xyep.network import Network, Parameters
-from xyep.relaxation import GaussSeidel, GradientFlow, relax
+from xyep.relaxation import Equilibrium, GaussSeidel, GradientFlow, relax
 from xyep.responses import affected, input_response, nudge_response
-from xyep.store import StoreError, read_tree, train
+from xyep.store import StoreError, read_tree
 from xyep.tasks import Task, load_task
+from xyep.training import train
 
 NET = layered([2, 3, 1])
 P = NET.init_parameters(0)
@@ -42,8 +44,8 @@ def parameters(**change):
     return P._replace(**change)
 
 
-class State:
-    phases = np.zeros((4, 5))
+#: Of another network.
+OTHER = Equilibrium(np.zeros((4, 5)), np.zeros(4), np.ones(4, bool), np.zeros(4, int))
 
 
 # (name, what is done, exception, argument that the message begins with or contains)
@@ -133,7 +135,7 @@ CASES = [
     ("sizes: an empty layer", lambda: layered([2, 0, 1]), ValueError, "sizes"),
     ("sizes: text", lambda: layered("2-4-1"), TypeError, "sizes"),
     ("kind: unknown", lambda: lattice("hexagonal", (3, 3), *CORNERS), ValueError, "kind"),
-    ("kind: a list", lambda: lattice(["square"], (3, 3), *CORNERS), ValueError, "kind"),
+    ("kind: a list", lambda: lattice(["square"], (3, 3), *CORNERS), TypeError, "kind"),
     ("shape: three of two", lambda: square_lattice((3, 3, 3), *CORNERS), ValueError, "shape"),
     ("shape: two of three", lambda: cubic_lattice((3, 3), *CORNERS), ValueError, "shape"),
     ("shape: zero", lambda: square_lattice((0, 3), *CORNERS), ValueError, "shape"),
@@ -237,7 +239,7 @@ CASES = [
     ),
     ("stack: no channel", lambda: stacked_lattices((9, 9), channels=0), ValueError, "channels"),
     ("stack: shape of three", lambda: stacked_lattices((9, 9, 1)), ValueError, "shape"),
-    ("stack: readout", lambda: stacked_lattices((9, 9), readout="sparse"), TypeError, "readout"),
+    ("stack: readout", lambda: stacked_lattices((9, 9), readout="sparse"), ValueError, "readout"),
     ("stack: outputs", lambda: stacked_lattices((9, 9), outputs=0), ValueError, "outputs"),
     ("cross-entropy: scale", lambda: CrossEntropy(0.0), ValueError, "scale"),
     (
@@ -334,7 +336,7 @@ CASES = [
     ),
     ("sharpness: above one", lambda: LogCosine(1.5), ValueError, "sharpness"),
     ("method: unknown", lambda: relax(NET, P, X, method="newton"), ValueError, "method"),
-    ("method: a class", lambda: relax(NET, P, X, method=GaussSeidel), ValueError, "method"),
+    ("method: a class", lambda: relax(NET, P, X, method=GaussSeidel), TypeError, "method"),
     ("option: unknown", lambda: relax(NET, P, X, tolerance=1e-3), TypeError, "tolerance"),
     (
         "option: of the other method",
@@ -413,7 +415,7 @@ CASES = [
     ),
     (
         "nudged_method: dtype",
-        lambda: ep_gradient(NET, P, X, T, nudged_method=GaussSeidel(dtype="float32")),
+        lambda: ep_gradient(NET, P, X, T, nudged_method=GaussSeidel(dtype="float64")),
         ValueError,
         "nudged_method",
     ),
@@ -425,9 +427,9 @@ CASES = [
         ValueError,
         "parameters",
     ),
-    ("eq: of another network", lambda: nudge_response(NET, P, State(), T), ValueError, "eq"),
+    ("eq: of another network", lambda: nudge_response(NET, P, OTHER, T), ValueError, "eq"),
     ("eq: the phases alone", lambda: input_response(NET, P, PHASES), TypeError, "eq"),
-    ("fraction: above one", lambda: affected(X, 1.5), ValueError, "fraction"),
+    ("fraction: above one", lambda: affected(xr.DataArray(X), 1.5), ValueError, "fraction"),
     # tasks
     ("task: unknown", lambda: load_task("cifar"), ValueError, "name"),
     ("fold: out of range", lambda: load_task("iris", fold=5), ValueError, "fold"),
@@ -525,6 +527,6 @@ def test_stores_that_are_not_ours(tmp_path):
         read_tree(tmp_path / "nowhere.zarr")
     mine = tmp_path / "run.zarr"
     train(NET, load_task("xor"), store=mine, **quick)
-    for change in ({"seed": 1}, {"epochs": 3}, {"beta": 0.2}):
+    for change in ({"seed": 1}, {"epochs": 1}, {"beta": 0.2}):
         with pytest.raises(StoreError, match="store.*run.zarr"):
             train(NET, load_task("xor"), store=mine, **(quick | change))

@@ -54,7 +54,13 @@ def test_sites_and_couplings_carry_coordinates():
     net = NETWORKS["square"]()
     assert list(net.role[:2]) == ["input", "input"] and net.role[-1] == "output"
     assert {"x", "y", "layer", "channel", "role"} <= set(net.site_coords())
-    assert set(net.coupling_coords()) == {"source", "target", "parameter", "length"}
+    assert set(net.coupling_coords()) == {
+        "source",
+        "target",
+        "parameter",
+        "length",
+        "shell",
+    }
 
 
 def test_importing_xyep_draws_nothing_and_trains_nothing():

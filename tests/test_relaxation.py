@@ -1,4 +1,5 @@
-"""Relaxation: the energy falls, what is called converged is a minimum, both solvers agree, and no sample depends on its company."""
+"""Relaxation: the energy falls, what is called converged is a minimum, both solvers agree, and no
+sample depends on its company."""
 
 import warnings
 
@@ -8,28 +9,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import angle, cases, graphs, on_networks, suited
 
+from xyep.blocks import graph_of
 from xyep.cost import COSTS, CrossEntropy, LogCosine, as_cost
 from xyep.energy import energy, force
 from xyep.lattices import all_to_all, layered, square_lattice, stacked_lattices
 from xyep.network import Network, Parameters
-from xyep.paper.studies import IMAGES
+from xyep.random import phases as random_phases
 from xyep.relaxation import (
     Equilibrium,
     GaussSeidel,
     GradientFlow,
     NotConvergedWarning,
-    random_phases,
     relax,
 )
+from xyep.run import Run
+from xyep.settings import IMAGES, make_training
 from xyep.tasks import load_task
-from xyep.training import Run, make_training
 
 unconverged_ok = pytest.mark.filterwarnings("ignore::xyep.relaxation.NotConvergedWarning")
 MU = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0.0, 1.0))
 
 
 def biased(net, strength=4.0, seed=0):
-    """Parameters with biases so much stronger than all couplings that each site stays near its own: a single minimum."""
+    """Parameters with biases so much stronger than all couplings that each site stays near its own:
+    a single minimum."""
     p = net.init_parameters(seed)
     reach = np.bincount(
         net.edges.ravel(), np.repeat(np.abs(p.couplings[net.parameter]), 2), net.n_sites
@@ -76,7 +79,8 @@ def test_sweeps_one_by_one_are_sweeps_at_once(case, mu):
 @settings(max_examples=100)
 @given(cases(), MU)
 def test_a_sweep_is_what_it_is_said_to_be(case, mu):
-    """Against u ← normalise(F − k (F·u)₊ u), k = μ/(1 + μ), site by site in complex numbers, with the field from a full matrix."""
+    """Against u ← normalise(F − k (F·u)₊ u), k = μ/(1 + μ), site by site in complex numbers, with
+    the field from a full matrix."""
     net, p, start = case.net, case.parameters, case.initial()
     found = relax(
         net, p, case.inputs, initial=start, over_relaxation=mu, max_sweeps=1, tol=0.0
@@ -113,7 +117,8 @@ def test_converged_is_a_minimum(case):
 @settings(max_examples=60)
 @given(cases(bias=("none",)), st.floats(0.0, 0.95))
 def test_both_methods_agree_where_there_is_one_minimum(case, mu):
-    """With biases of four times all couplings of a site, every stable state keeps each phase within 15° of its bias: it is the only one."""
+    """With biases of four times all couplings of a site, every stable state keeps each phase within
+    15° of its bias: it is the only one."""
     net, p, start = case.net, biased(case.net), case.initial()
     fast = relax(net, p, case.inputs, initial=start, over_relaxation=mu, tol=1e-10)
     flow = relax(net, p, case.inputs, initial=start, method="gradient_flow", tol=1e-10)
@@ -127,7 +132,8 @@ def test_both_methods_agree_where_there_is_one_minimum(case, mu):
 @settings(max_examples=30)
 @given(graphs(tree=True), st.integers(0, 2**32))
 def test_both_methods_agree_on_trees(net, seed):
-    """Couplings of either sign without a loop have one minimum: each site along its neighbour, or opposite to it."""
+    """Couplings of either sign without a loop have one minimum: each site along its neighbour, or
+    opposite to it."""
     rng = np.random.default_rng(seed)
     p = net.init_parameters(0)._replace(bias_amplitude=np.zeros(net.n_sites))
     p = p._replace(
@@ -156,10 +162,11 @@ def test_both_methods_agree_in_a_ferromagnet():
 
 @pytest.fixture(scope="module")
 def trained_stack():
-    """A stack of lattices, its parameters after as many updates as an epoch of MNIST has, and 64 images."""
+    """A stack of lattices, its parameters after as many updates as an epoch of MNIST has, and 64
+    images."""
     task = load_task("digits")
     net = stacked_lattices((8, 8))
-    run = Run(net, task, make_training(**IMAGES, epochs=40, record_every=40), 0)
+    run = Run(net, task, make_training(**IMAGES | {"epochs": 40, "record_every": 40}), 0)
     run.advance()
     return net, run.parameters, task.inputs[:64]
 
@@ -182,7 +189,8 @@ def test_what_is_called_converged_is_at_rest(trained_stack, dtype, limit):
 
 
 def test_outputs_opposite_to_their_targets_come_to_rest():
-    """Near the pole of the logarithmic cost an output feels a huge field, and must not be thrown to and fro."""
+    """Near the pole of the logarithmic cost an output feels a huge field, and must not be thrown to
+    and fro."""
     net = layered([1, 2])
     p = Parameters(np.full(2, 20.0), np.zeros(3), np.zeros(3))
     away = np.geomspace(1e-6, 1.0, 40)
@@ -228,7 +236,8 @@ def test_samples_do_not_depend_on_their_batch_or_threads(solver):
 
 @unconverged_ok
 def test_samples_do_not_depend_on_companions_that_do_not_converge():
-    """A sample whose first sign of convergence is not confirmed must go on although another one of its block uses up all sweeps."""
+    """A sample whose first sign of convergence is not confirmed must go on although another one of
+    its block uses up all sweeps."""
     rng = np.random.default_rng(0)
     net = square_lattice((6, 6), inputs=[(0, 0), (0, 5)], outputs=[(5, 3)], shells=4)
     p, inputs, start = (
@@ -236,9 +245,9 @@ def test_samples_do_not_depend_on_companions_that_do_not_converge():
         rng.uniform(-3, 3, (16, 2)),
         rng.uniform(-3, 3, (16, 36)),
     )
-    keywords = {"tol": 1e-4, "over_relaxation": 0.6, "max_sweeps": 50}
+    keywords = {"tol": 1e-4, "over_relaxation": 0.6, "max_sweeps": 30}
     together = relax(net, p, inputs, initial=start, **keywords)
-    assert not together.converged.all()
+    assert 0 < together.n_unconverged < 16
     for s in range(len(inputs)):
         alone = relax(net, p, inputs[s : s + 1], initial=start[s : s + 1], **keywords)
         np.testing.assert_array_equal(alone.phases[0], together.phases[s])
@@ -364,7 +373,8 @@ def test_nudging_moves_outputs_towards_the_target_or_away(case):
 
 
 def test_nudging_from_any_start_reaches_the_target_without_other_forces():
-    """The cost −log(1 + cos) has no stationary point opposite to the target: a free site finds it from everywhere."""
+    """The cost −log(1 + cos) has no stationary point opposite to the target: a free site finds it
+    from everywhere."""
     net = Network([(0, 1)], [0], [1])
     p = Parameters(np.array([1e-9]), np.zeros(2), np.zeros(2))
     start = np.column_stack([np.zeros(50), np.linspace(-np.pi + 1e-3, np.pi - 1e-3, 50)])
@@ -411,7 +421,8 @@ def test_the_flow_goes_downhill(case):
 @pytest.mark.parametrize("h", [0.7, 2.0])
 @pytest.mark.parametrize("clamped", [True, False])
 def test_the_flow_of_one_site_is_known(h, clamped):
-    """dφ/dt = −h sin φ is solved by tan(φ/2) = tan(φ₀/2) exp(−h t), whether a bias or a clamped neighbour exerts the force."""
+    """dφ/dt = −h sin φ is solved by tan(φ/2) = tan(φ₀/2) exp(−h t), whether a bias or a clamped
+    neighbour exerts the force."""
     if clamped:
         net, p = Network([(0, 1)], [0], [1]), Parameters(np.array([h]), np.zeros(2), np.zeros(2))
     else:
@@ -458,7 +469,8 @@ def test_rows_of_random_phases_are_those_of_the_whole():
 
 
 def test_an_aligned_start_follows_the_field_of_inputs_and_earlier_sites():
-    """After one sweep without over-relaxation, site by site with the field from a full matrix; the flow starts there too."""
+    """After one sweep without over-relaxation, site by site with the field from a full matrix; the
+    flow starts there too."""
     net, p, inputs, _ = _many(4)
     found = relax(
         net, p, inputs, initial="aligned", over_relaxation=0.0, max_sweeps=1, tol=0.0, warn=False
@@ -482,11 +494,13 @@ def test_an_aligned_start_follows_the_field_of_inputs_and_earlier_sites():
 
 
 def test_sites_visited_in_pairs_move_as_single_ones_do():
-    """A layered network and the same one with a dangling, uncoupled-in-effect site that breaks up the pairs."""
+    """A layered network and the same one with a dangling, uncoupled-in-effect site that breaks up
+    the pairs."""
     net = layered([5, 8, 4])
     extra = [(net.n_sites + k, 5 + 2 * k) for k in range(4)]  # a site on every other hidden one
     broken = Network([*net.edges, *extra], net.inputs, net.outputs, n_sites=net.n_sites + 4)
-    assert net.paired and not broken.paired
+    visits = [len(graph_of(n).free.middle) / n.n_free for n in (net, broken)]
+    assert visits[0] < 0.75 <= visits[1]
     p, rng = net.init_parameters(0), np.random.default_rng(0)
     place = np.argsort(broken.labels)[: net.n_sites]  # where the sites of `net` are in `broken`
     couplings = np.concatenate([p.couplings, np.zeros(4)])
@@ -505,7 +519,8 @@ def test_sites_visited_in_pairs_move_as_single_ones_do():
 
 
 def test_competing_classes_come_to_rest():
-    """Softmax nudging of two outputs with little field of their own: each by itself would be turned too far."""
+    """Softmax nudging of two outputs with little field of their own: each by itself would be turned
+    too far."""
     net = Network([(0, 1), (0, 2)], [0], [1, 2])
     inputs, targets = np.zeros((1, 1)), np.array([[np.pi / 2, -np.pi / 2]])
     for field, mu, beta in ((1.0, 0.5, 0.3), (4.0, 0.6, 0.3), (8.0, 0.5, 0.3), (0.3, 0.6, 1.0)):
