@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from llvmlite.binding import get_host_cpu_features
-from numba import config
+from numba.core import config
 from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -35,13 +35,31 @@ _graphs: WeakKeyDictionary[Network, Graph] = WeakKeyDictionary()
 _extents: WeakKeyDictionary[Network, int] = WeakKeyDictionary()
 
 
+def _has(feature: str) -> bool | None:
+    """Whether Numba compiles for a processor with this feature; None where nothing says so.
+
+    NUMBA_CPU_FEATURES tells of another processor than this one.
+    """
+    asked = vars(config)["CPU_FEATURES"]
+    if asked is None:
+        return _host_has(feature)
+    words = asked.split(",")
+    if f"+{feature}" in words or f"-{feature}" in words:
+        return f"+{feature}" in words
+    return None
+
+
+def _host_has(feature: str) -> bool | None:
+    try:
+        return bool(get_host_cpu_features().get(feature, False))
+    except RuntimeError:  # LLVM does not know this system
+        return None
+
+
 @cache
 def most_sites() -> int:
     """Sites that share a row: four need 32 wide registers. Results do not depend on it."""
-    features = config.CPU_FEATURES
-    if features is None:
-        return 4 if get_host_cpu_features().get("avx512f") else 2
-    return 4 if "+avx512f" in features else 2
+    return 4 if _has("avx512f") else 2
 
 
 def graph_of(net: Network) -> Graph:
@@ -66,22 +84,17 @@ def extent_of(net: Network) -> int:
 def has_fma() -> bool:
     """Whether the processor that Numba compiles for multiplies and adds in one step.
 
-    Only x86 processors may lack that. NUMBA_CPU_FEATURES tells of another processor than this one;
-    what it does not mention follows from NUMBA_CPU_NAME, of which "generic" has none.
+    Only x86 processors may lack that. What NUMBA_CPU_FEATURES does not mention follows from
+    NUMBA_CPU_NAME, of which "generic" has none.
     """
     if platform.machine().lower() not in ("x86_64", "amd64", "i386", "i686", "x86"):
         return True
-    features, name = vars(config)["CPU_FEATURES"], vars(config)["CPU_NAME"]
-    if features is not None:
-        asked = features.split(",")
-        if "-fma" in asked or "+fma" in asked:
-            return "+fma" in asked
-        if name is not None:
-            return str(name).lower() != "generic"
-    try:
-        return bool(get_host_cpu_features().get("fma", False))
-    except RuntimeError:  # LLVM does not know this system
-        return True
+    found, name = _has("fma"), vars(config)["CPU_NAME"]
+    if found is None and name is not None:
+        found = str(name).lower() != "generic"
+    if found is None:
+        found = _host_has("fma")
+    return found is not False
 
 
 @cache

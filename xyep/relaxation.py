@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import random
-from .blocks import Layout, extent_of, Range, graph_of, over_threads
+from .blocks import Layout, Range, extent_of, graph_of, over_threads
 from .checks import (
     check_array,
     check_choice,
