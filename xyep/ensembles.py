@@ -47,7 +47,15 @@ Trait = str | int | float | bool
 class Case:
     """One entry of an ensemble: a network trained on a task for each of `seeds`.
 
-    `traits` become coordinates of the result, beside those of the network.
+    net, task, training : what is trained, on what and how, see `Training`
+    seeds : different integers from 0, one run each
+    traits : become coordinates of the result, beside those of the network, which they override
+
+    >>> import xyep
+    >>> net, xor = xyep.xor_lattice(5), xyep.load_task("xor")
+    >>> case = Case(net, xor, Training(epochs=9), seeds=(0, 1), traits={"note": "a"})
+    >>> case.seeds, case.training.epochs
+    ((0, 1), 9)
     """
 
     net: Network
