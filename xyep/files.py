@@ -1,8 +1,8 @@
 """Files and folders that are replaced as a whole, by one writer at a time.
 
 At every moment, and so after every kill and on a full disk, either the old or the new content is
-found. A folder is written beside its place, as ``.<name>.part``, renamed to ``.<name>.new`` once it
-is complete, and then takes its place in two renames, the old one going over ``.<name>.old``.
+found. A folder is written beside its place, as ``.<name>.part-…``, renamed to ``.<name>.new`` once
+it is complete, and then takes its place in two renames, the old one going over ``.<name>.old``.
 Whatever a dead process left of that is finished or removed by the next call.
 
 A lock, ``.<name>.lock``, is held by the operating system for a process and ends with it; the file
@@ -11,7 +11,9 @@ itself means nothing.
 
 import contextlib
 import errno
+import glob
 import os
+import secrets
 import shutil
 import socket
 from collections.abc import Callable, Iterator
@@ -23,7 +25,14 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class StoreError(ValueError):
-    """A store cannot be read or written; what is in it has not been touched."""
+    """A store cannot be read or written; what is in it has not been touched.
+
+    >>> import xyep
+    >>> xyep.read_tree("no_such_folder/x.zarr")
+    Traceback (most recent call last):
+        ...
+    xyep.files.StoreError: store: ...
+    """
 
 
 def beside(path: Path, kind: str) -> Path:
@@ -158,21 +167,23 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
 def replace_folder(path: Path, write: Callable[[Path], Any]) -> None:
     """Fill a folder by `write` and put it in the place of `path`, which the caller has locked."""
     recover(path)
-    part = beside(path, "part")
+    # a name of its own: threads of a writer that was interrupted may still be at the last one
+    part = beside(path, f"part-{secrets.token_hex(4)}")
     try:
         write(part)
         _sync(part)
         part.rename(beside(path, "new"))
     except BaseException:
-        remove(part)
+        shutil.rmtree(part, ignore_errors=True)
         raise
     recover(path)
 
 
 def recover(path: Path) -> None:
     """Finish what was begun with a folder that the caller has locked; remove what is left over."""
-    part, new, old = (beside(path, kind) for kind in ("part", "new", "old"))
-    remove(part)
+    for part in _parts(path):
+        remove(part)
+    new, old = beside(path, "new"), beside(path, "old")
     if new.exists():
         if path.exists():
             remove(old)
@@ -182,10 +193,14 @@ def recover(path: Path) -> None:
     remove(old)
 
 
+def _parts(path: Path) -> list[Path]:
+    """Folders that were not completed."""
+    return list(path.parent.glob(glob.escape(beside(path, "part-").name) + "*"))
+
+
 def settled(path: Path) -> Path:
     """Where the newest complete content of `path` lies, for one who reads."""
-    kinds = ("part", "new", "old", "lock")
-    if any(beside(path, kind).exists() for kind in kinds):
+    if _parts(path) or any(beside(path, kind).exists() for kind in ("new", "old", "lock")):
         # without a word if another process is at it, or if nothing can be written here
         with contextlib.suppress(StoreError, OSError), locked(path):
             recover(path)
