@@ -27,6 +27,9 @@ LINE = 64
 #: more than MOST_UNITS parts.
 UNIT, MOST_UNITS = 64, 64
 
+#: Free sites of a network large enough for its few samples to have narrow blocks.
+LARGE = 1000
+
 #: Blocks from the first up to, but without, the last.
 Range = tuple[int, int]
 _Part = TypeVar("_Part")
@@ -127,9 +130,10 @@ def angles(x: np.ndarray, y: np.ndarray) -> NDArray[np.float64]:
 class Layout:
     """How `n_samples` samples of a network lie in blocks, the last filled up with its last sample.
 
-    A block is one cache line of lanes wide where sites are visited in pairs or one line holds all
-    samples, else two. ``mask`` is 0 in the lanes filled up. ``units`` are ranges of blocks that one
-    thread takes at a time; they depend on the number of samples only.
+    A block is one cache line of lanes wide where sites are visited in pairs, or where one line holds
+    all samples of a large network, else two: each width is compiled for itself. ``mask`` is 0 in
+    the lanes filled up. ``units`` are ranges of blocks that one thread takes at a time; they depend
+    on the number of samples only.
     """
 
     def __init__(self, net: Network, n_samples: int, dtype: DTypeLike) -> None:
@@ -138,7 +142,8 @@ class Layout:
         line = LINE // self.dtype.itemsize
         size = graph_of(net).free.size
         paired = size[size > 1].sum() > 0.5 * net.n_free
-        self.width = line if n_samples <= line or paired else 2 * line
+        few = n_samples <= line and net.n_free > LARGE
+        self.width = line if few or paired else 2 * line
         self.n_blocks = -(-n_samples // self.width)
         self.lanes = Lanes(self.width)
         n_units = min(MOST_UNITS, -(-self.n_blocks * self.width // UNIT))

@@ -429,7 +429,7 @@ class Run:
         keywords: dict[str, Any] = {"threads": self.threads, "warn": False}
         solver, _ = self.training.solvers
         short = relax(net, self.parameters, inputs, initial=start, method=solver, **keywords)
-        rest = GaussSeidel(tol=1e-6, max_sweeps=2000)
+        rest = GaussSeidel(tol=1e-5, dtype="float32", max_sweeps=2000)
         eq = relax(net, self.parameters, inputs, initial=short.phases, method=rest, **keywords)
         away = circular_difference(short.phases, eq.phases)[:, net.n_inputs :]
         return float(np.sqrt((away**2).mean()))

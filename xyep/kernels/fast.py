@@ -330,6 +330,13 @@ def _sweep(lanes, state, problem, nudge, law, k, moving):
 
 
 @inline
+def copy(lanes, a, a_at, b, b_at, vectors):
+    """Overwrite b by a; less to compile than an assignment of slices."""
+    for n in range(vectors):
+        store(load(lanes, a, a_at + n), b, b_at + n)
+
+
+@inline
 def _blend(lanes, chosen, a, a_at, b, b_at, vectors):
     """Overwrite b by a in the lanes where `chosen` is 1."""
     nothing = splat(lanes, a.dtype.type(0))
@@ -518,11 +525,13 @@ def _contrast(lanes, blocks, plus, minus, inputs, first, mask, graph, coupling_s
     free, clamped, at = graph.free, graph.clamped, 2 * first * inputs.shape[1]
     _products(lanes, blocks, free, free.middle, change, mean, mean, 0, True, products)
     _products(lanes, blocks, clamped, clamped.first[1:], change, mean, inputs, at, False, products)
-    coupling_sum[:], site_sum[:] = 0.0, 0.0
+    for c in range(len(coupling_sum)):
+        coupling_sum[c] = 0.0
     # couplings that share a parameter in the order of their numbers, whatever that of the rows
     for c in range(len(products)):
         coupling_sum[graph.parameter[c]] += products[c]
     for i in range(plus.shape[1]):
+        site_sum[i, 0] = site_sum[i, 1] = 0.0
         for b in range(blocks):
             site_sum[i, 0] += total(load(lanes, change, b * n + 2 * i))
             site_sum[i, 1] += total(load(lanes, change, b * n + 2 * i + 1))
@@ -549,15 +558,14 @@ def gradient_blocks(
     weights = model.couplings[graph.free.parameter]
     input_weights = model.couplings[graph.clamped.parameter]
     size, target_size = 2 * u.shape[1], 2 * batch.target.shape[1]
-    first_output = u.shape[1] - batch.target.shape[1]
     for b in range(first, blocks[1]):
         at = 2 * b * batch.inputs.shape[1]
         _constant_field(lanes, field, model.bias, batch.inputs, at, graph.clamped, input_weights)
         for phase in range(phases[0], phases[1]):
-            where, at, mine = u, b * size, b
+            where, at = u, b * size
             if phase > 0:
-                where, at, mine = plus if phase == 1 else minus, (b - first) * size, b - first
-                where[mine] = u[b]
+                where, at = plus if phase == 1 else minus, (b - first) * size
+                copy(lanes, u, b * size, where, at, size)
             if phase == 0 or nudges[phase].beta != 0.0:
                 state = State(where, at, aside, share)
                 problem = Problem(graph, weights, field, batch.target, b * target_size)
@@ -566,7 +574,8 @@ def gradient_blocks(
                     lanes, state, problem, nudges[phase], law, stoppings[phase], report, slot
                 )
             if phase > 0:
-                outputs[phase - 1, b] = where[mine, first_output:]
+                slot = ((phase - 1) * u.shape[0] + b) * target_size
+                copy(lanes, where, at + 2 * graph.first_output, outputs, slot, target_size)
     if phases[1] == 3:
         _contrast(lanes, n, plus, minus, batch.inputs, first, mask, graph, sums[0], sums[1])
 

@@ -14,10 +14,10 @@ from numba.extending import intrinsic
 
 from . import inline, kernel
 from .elementary import power, sincos
-from .fast import Model, Stopping, gradient_blocks
+from .fast import Model, Stopping, copy, gradient_blocks
 from .packing import unit_vector
 from .updates import adam, gradient_of
-from .vectors import load, store
+from .vectors import load, splat, store
 
 ADAM, SGD = range(2)
 CONSTANT, LINEAR, COSINE = range(3)
@@ -175,6 +175,7 @@ def train_epochs(
     n_outputs, n_inputs = batch.target.shape[1], batch.inputs.shape[1]
     n_sites, first_output = n_free + n_inputs, n_free - n_outputs
     n_parameters = len(theta) - 2 * n_sites
+    size = 2 * n_outputs
     coupling_sum = np.zeros((len(units), n_parameters))
     site_sum = np.zeros((len(units), n_free, 2))
     bias, couplings = np.empty((n_free, 2), u.dtype), np.empty(n_parameters, u.dtype)
@@ -185,14 +186,17 @@ def train_epochs(
         if start.length == 0.0:
             random_start(lanes, u, n_samples, start.seed, epoch)
         else:
-            u[:, :, 0], u[:, :, 1] = start.length, 0.0
+            for n in range(u.shape[0] * n_free):
+                store(splat(lanes, u.dtype.type(start.length)), u, 2 * n)
+                store(splat(lanes, u.dtype.type(0.0)), u, 2 * n + 1)
         amplitude = theta[n_parameters : n_parameters + n_sites]
         for i in range(n_sites):
             direction[1, i], direction[0, i] = sincos(theta[n_parameters + n_sites + i])
         for i in range(n_free):
             h = amplitude[n_inputs + i]
             bias[i, 0], bias[i, 1] = h * direction[0, n_inputs + i], h * direction[1, n_inputs + i]
-        couplings[:] = theta[:n_parameters]
+        for n in range(n_parameters):
+            couplings[n] = theta[n]
         model, recorded = Model(graph, couplings, bias), records[epoch - epochs[0]]
         for unit in range(len(units)):
             sums = (coupling_sum[unit], site_sum[unit])
@@ -212,10 +216,15 @@ def train_epochs(
             )
         gradient = gradient_of(coupling_sum, site_sum, amplitude, direction, -weight / n_samples)
         if recorded:
-            kept[0][record] = u[:, first_output:]
-            kept[1][record], kept[2][record] = report.residual, report.sweeps
+            for b in range(u.shape[0]):
+                at = 2 * (b * n_free + first_output)
+                copy(lanes, u, at, kept[0], (record * u.shape[0] + b) * size, size)
+            count = 3 * u.shape[0]
+            copy(lanes, report.residual, 0, kept[1], record * count, count)
+            copy(lanes, report.sweeps, 0, kept[2], record * count, count)
             record += 1
         theta = _updated(theta, gradient, moments, epoch, rule, n_parameters)
-        if not np.isfinite(theta.sum()):
-            break
+        for n in range(len(theta)):
+            if not np.isfinite(theta[n]):
+                return theta
     return theta
