@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import angle, cases, suited
 
+from xyep.blocks import visits
 from xyep.cost import CrossEntropy, LogCosine
 from xyep.kernels import reference
 from xyep.relaxation import relax
@@ -29,7 +30,7 @@ def by_reference(net, p, start, nudging=None, tol=0.0, max_sweeps=1, over_relaxa
     i, j = net.edges.T
     couplings[i, j] = couplings[j, i] = p.couplings[net.parameter]
     u, bias = np.exp(1j * start), p.bias_amplitude * np.exp(1j * p.bias_phase)
-    place = u, bias, couplings, net.n_inputs, net.n_outputs
+    place = u, bias, couplings, visits(net), net.n_outputs
     u, residual, sweeps = reference.relax(*place, nudging, over_relaxation, tol, max_sweeps)
     return np.angle(u), residual, sweeps
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import angle, cases, graphs, on_networks, suited
 
-from xyep.blocks import graph_of
+from xyep.blocks import graph_of, visits
 from xyep.cost import COSTS, CrossEntropy, LogCosine, as_cost
 from xyep.energy import energy, force
 from xyep.lattices import all_to_all, layered, square_lattice, stacked_lattices
@@ -90,7 +90,7 @@ def test_a_sweep_is_what_it_is_said_to_be(case, mu):
         net.parameter
     ]
     u, well_defined = np.exp(1j * start), np.full(len(start), True)
-    for i in range(net.n_inputs, net.n_sites):
+    for i in visits(net):
         field = u @ J[i] + p.bias_amplitude[i] * np.exp(1j * p.bias_phase[i])
         new = field - mu / (1 + mu) * np.maximum((field * np.conj(u[:, i])).real, 0) * u[:, i]
         well_defined &= np.abs(new) > 1e-6
@@ -481,7 +481,7 @@ def test_an_aligned_start_follows_the_field_of_inputs_and_earlier_sites():
     ]
     u = np.zeros(found.shape, complex)
     u[:, : net.n_inputs] = np.exp(1j * inputs)
-    for i in range(net.n_inputs, net.n_sites):
+    for i in visits(net):
         field = u @ J[i] + p.bias_amplitude[i] * np.exp(1j * p.bias_phase[i])
         u[:, i] = field / np.abs(field)
     np.testing.assert_allclose(angle(found, np.angle(u)), 0, atol=1e-6)

@@ -73,6 +73,13 @@ def graph_of(net: Network) -> Graph:
     return _graphs[net]
 
 
+def visits(net: Network) -> NDArray[np.intp]:
+    """Free sites in the order in which kernels visit them."""
+    rows = graph_of(net).free
+    groups = [np.arange(i, i + n) for i, n in zip(rows.site, rows.size)]
+    return np.concatenate(groups) + net.n_inputs
+
+
 def extent_of(net: Network) -> int:
     """Most hidden sites that couplings between hidden sites connect, at least 1."""
     if net not in _extents:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import random
-from .blocks import Layout, Range, extent_of, graph_of, over_threads
+from .blocks import Layout, Range, extent_of, graph_of, over_threads, visits
 from .checks import (
     check_array,
     check_choice,
@@ -600,11 +600,9 @@ def _reference(
     i, j = net.edges.T
     couplings[i, j] = couplings[j, i] = p.couplings[net.parameter]
     bias = p.bias_amplitude * np.exp(1j * p.bias_phase)
-    stopping, rows = solver.stopping(net), graph_of(net).free
-    order = np.concatenate([np.arange(i, i + n) for i, n in zip(rows.site, rows.size)])
-    visits = order + net.n_inputs, net.n_outputs
+    stopping, order = solver.stopping(net), (visits(net), net.n_outputs)
     limits = stopping.over_relaxation, stopping.tol, stopping.max_sweeps
-    u, residual, sweeps = reference.relax(u, bias, couplings, *visits, _plainly(nudging), *limits)
+    u, residual, sweeps = reference.relax(u, bias, couplings, *order, _plainly(nudging), *limits)
     phases = np.concatenate([inputs, np.angle(u[:, net.n_inputs :])], axis=1)
     return _ended(phases, _seen(phases, residual), sweeps, solver.tol, nudging.beta)
 
