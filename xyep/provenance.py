@@ -56,7 +56,7 @@ def provenance() -> dict[str, str]:
     """What is kept with every result.
 
     >>> sorted(provenance())
-    ['commit', 'machine', 'numba', 'numpy', 'paper', 'python', 'version']
+    ['commit', 'llvmlite', 'machine', 'numba', 'numpy', 'paper', 'platform', 'python', 'version']
     """
     return {
         "version": package_version(),
@@ -64,6 +64,8 @@ def provenance() -> dict[str, str]:
         "python": platform.python_version(),
         "numpy": version("numpy"),
         "numba": version("numba"),
+        "llvmlite": version("llvmlite"),
+        "platform": platform.platform(),
         "machine": machine(),
         "paper": "arXiv:2601.21945",
     }

@@ -1,5 +1,6 @@
 """`train`: one run, checkpointed, resumed, made longer."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -117,11 +118,14 @@ def train(
         return _train(run, attrs, every, None, progress)
     path = local_path(store)
     finished = _finished(path, attrs)
-    if finished is None or partial_folder(path).exists():
+    if finished is None:
         with locked(path):
             finished = _open(run, path, attrs)
             if finished is None:
                 return _train(run, attrs, every, path, progress)
+    elif partial_folder(path).exists():  # ended between the store and the last of its state
+        with contextlib.suppress(StoreError), locked(path):
+            _open(run, path, attrs)
     return finished
 
 

@@ -273,7 +273,7 @@ def _on_cluster(
                 text = cloudpickle.dumps(common)
                 shared[id(common)] = client.submit(cloudpickle.loads, text, pure=False)
             keys[client.submit(function, shared[id(common)], own, pure=False)] = key
-        for future in as_completed(keys):
+        for future in as_completed(keys, loop=client.loop):
             if future.cancelled() or future.status == "lost":
                 raise ConnectionError(f"scheduler: {address} was lost")
             finish(keys[future], future.result())
