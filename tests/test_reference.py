@@ -8,7 +8,7 @@ from strategies import angle, cases, suited
 from xyep.blocks import visits
 from xyep.cost import CrossEntropy, LogCosine
 from xyep.kernels import reference
-from xyep.relaxation import relax
+from xyep.relaxation import over_relaxation_for, relax
 
 COSTS = {
     "log_cosine": LogCosine(1.0),
@@ -24,14 +24,15 @@ def nudging_of(cost, beta, targets):
     return reference.log_cosine(beta, cost.sharpness, targets)
 
 
-def by_reference(net, p, start, nudging=None, tol=0.0, max_sweeps=1, over_relaxation=0.6):
+def by_reference(net, p, start, nudging=None, tol=0.0, max_sweeps=1, mu=None):
     """Phases, residual and sweeps."""
     couplings = np.zeros((net.n_sites, net.n_sites))
     i, j = net.edges.T
     couplings[i, j] = couplings[j, i] = p.couplings[net.parameter]
+    mu = over_relaxation_for(net) if mu is None else mu
     u, bias = np.exp(1j * start), p.bias_amplitude * np.exp(1j * p.bias_phase)
     place = u, bias, couplings, visits(net), net.n_outputs
-    u, residual, sweeps = reference.relax(*place, nudging, over_relaxation, tol, max_sweeps)
+    u, residual, sweeps = reference.relax(*place, nudging, mu, tol, max_sweeps)
     return np.angle(u), residual, sweeps
 
 

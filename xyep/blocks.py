@@ -137,8 +137,8 @@ def angles(x: np.ndarray, y: np.ndarray) -> NDArray[np.float64]:
 class Layout:
     """How `n_samples` samples of a network lie in blocks, the last filled up with its last sample.
 
-    A block is one cache line of lanes wide where sites are visited in pairs, or where one line holds
-    all samples of a large network, else two: each width is compiled for itself. ``mask`` is 0 in
+    A block is one cache line of lanes wide where sites are visited together, or where one line
+    holds all samples of a large network, else two: each width is compiled for itself. ``mask`` is 0 in
     the lanes filled up. ``units`` are ranges of blocks that one thread takes at a time; they depend
     on the number of samples only.
     """
