@@ -112,7 +112,7 @@ def instructions():
 
 
 def start(folder, threads, workers, **environment):
-    paths = os.pathsep.join([str(MINE), *filter(None, sys.path)])
+    paths = os.pathsep.join([str(MINE), str(Path(xyep.__file__).parents[1]), *sys.path])
     code = f"""
 if __name__ == "__main__":
     import test_bits
@@ -134,7 +134,6 @@ def numpy_features():
 def stores(tmp_path_factory):
     """Folder of each variant's stores. The processes work side by side, two at a time."""
     base = tmp_path_factory.mktemp("bits")
-    names = ["here", *(VARIANTS if X86 else {})]
     plain = {"NPY_DISABLE_CPU_FEATURES": numpy_features()} if numpy_features() else {}
     waiting = [(base / "here", 1, 1, {}), (base / "threads", 2, 0, {})]
     if X86:
@@ -149,7 +148,7 @@ def stores(tmp_path_factory):
             assert running.pop(0).wait() == 0
         running.append(start(folder, threads, workers, **environment))
     assert [process.wait() for process in running] == [0] * len(running)
-    return {folder.name: folder for folder, *_ in waiting} | {"names": names}
+    return {folder.name: folder for folder, *_ in waiting}
 
 
 def content(folder):
@@ -162,7 +161,7 @@ def test_the_same_bytes_everywhere(stores):
     kinds = {name.split(".")[0] for name in here}
     dtypes = ("float32", "float64")
     assert kinds == {f"{k}-{d}" for k in ("xor", "digits", "own", "ensemble") for d in dtypes}
-    others = [name for name in stores if name not in ("here", "names")]
+    others = [name for name in stores if name != "here"]
     assert others
     for name in others:
         there = content(stores[name])

@@ -13,6 +13,9 @@ from numba.core import config
 import xyep
 from xyep.kernels import cache, kernel
 
+#: The package as it is imported here, also in processes that start in other folders.
+PATHS = os.pathsep.join([str(Path(xyep.__file__).parents[1]), *sys.path])
+
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
@@ -73,7 +76,7 @@ def test_where_nothing_can_be_written_one_warning_says_so(monkeypatch, tmp_path)
     blocked = tmp_path / "file"
     blocked.write_text("no folder")
     environment = os.environ | {"NUMBA_CACHE_DIR": str(blocked)}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    environment["PYTHONPATH"] = PATHS
     code = "import xyep; print(xyep.kernels.cache.folder(), xyep.mismatch(0.5, [0.5]))"
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
@@ -92,7 +95,7 @@ before = {name: vars(caching.__dict__[name]).copy() for name in dir(caching)
 import xyep
 assert all(vars(caching.__dict__[name]) == was for name, was in before.items())
 """
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = os.environ | {"PYTHONPATH": PATHS}
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment)
 
 
