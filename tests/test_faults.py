@@ -492,7 +492,7 @@ def test_a_cut_off_run_of_an_ensemble_is_done_again(tmp_path):
 
 
 def test_a_checkpoint_of_another_run_is_not_taken(tmp_path):
-    attrs = xyep.store.attributes(NET, XOR, xyep.Training(), 0)
+    attrs = xyep.records.attributes(NET, XOR, xyep.Training(), 0)
     save_arrays(tmp_path / "a.npz", {"done": np.array(3)}, attrs)
     assert load_arrays(tmp_path / "a.npz", attrs)["done"] == 3
     with pytest.raises(xyep.StoreError, match="holds another run: seed"):

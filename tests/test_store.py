@@ -15,8 +15,8 @@ import xarray as xr
 import xyep
 from xyep import files
 from xyep.ensembles import discard_partial
-from xyep.records import (described, undescribed)
-from xyep.store import (check_tree, local_path, partial_folder, read_attrs, read_tree, write_tree)
+from xyep.records import described, undescribed
+from xyep.store import check_tree, local_path, partial_folder, read_attrs, read_tree, write_tree
 
 XOR = xyep.load_task("xor")
 NET = xyep.square_lattice((3, 3), shells=2, inputs=[(1, 0), (1, 2)], outputs=[(1, 1)])

@@ -41,6 +41,7 @@ from .lattices import (
 from .network import Network, Parameters
 from .optimizers import SGD, Adam, Optimizer, Schedule
 from .provenance import package_version
+from .records import parameters_of
 from .relaxation import (
     Equilibrium,
     GaussSeidel,
@@ -58,7 +59,7 @@ from .responses import (
 )
 from .run import evaluate
 from .settings import IMAGES, Callback, Training
-from .store import StoreError, parameters_of, read_tree, write_tree
+from .store import StoreError, read_tree, write_tree
 from .tasks import Task, load_task, read_idx
 from .training import train
 

@@ -138,9 +138,9 @@ class Layout:
     """How `n_samples` samples of a network lie in blocks, the last filled up with its last sample.
 
     A block is one cache line of lanes wide where sites are visited together, or where one line
-    holds all samples of a large network, else two: each width is compiled for itself. ``mask`` is 0 in
-    the lanes filled up. ``units`` are ranges of blocks that one thread takes at a time; they depend
-    on the number of samples only.
+    holds all samples of a large network, else two: each width is compiled for itself. ``mask`` is 0
+    in the lanes filled up. ``units`` are ranges of blocks that one thread takes at a time; they
+    depend on the number of samples only.
     """
 
     def __init__(self, net: Network, n_samples: int, dtype: DTypeLike) -> None:

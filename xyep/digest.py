@@ -331,7 +331,20 @@ def _neighbours(node: _Node) -> frozenset[_Node]:
     if node.how == "link":
         return frozenset()
     tree, top = _tree(node.name), node.name.partition(".")[0]
-    return frozenset(_reached(tree, node.name, top, everything=node.how != "code"))
+    reached = _reached(tree, node.name, top, everything=node.how != "code")
+    return frozenset(other for other in reached if not _is_carrier(other.name))
+
+
+@cache
+def _is_carrier(module: str) -> bool:
+    """Whether a module says of itself that no result follows from it."""
+    if _path(module) is None:
+        return False
+    return any(
+        isinstance(statement, ast.Assign)
+        and any(isinstance(t, ast.Name) and t.id == "MAKES_NO_RESULTS" for t in statement.targets)
+        for statement in _tree(module).body
+    )
 
 
 def _reached(tree: ast.Module, module: str, top: str, everything: bool = True) -> set[_Node]:

@@ -10,6 +10,9 @@ from scipy.spatial import cKDTree
 
 from .checks import check_array
 
+#: Carries, names or shows results and makes none: no result follows from its code (`digest`).
+MAKES_NO_RESULTS = True
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 

@@ -22,19 +22,10 @@ import xarray as xr
 from .checks import check_instance, check_integer
 from .files import is_locked, locked, make_folder, remove, writing
 from .network import Network
+from .records import UNITS, attributes, described, history, snapshots
 from .run import Run
 from .settings import Training
-from .store import (
-    UNITS,
-    attributes,
-    described,
-    history,
-    load_arrays,
-    local_path,
-    partial_folder,
-    save_arrays,
-    snapshots,
-)
+from .store import load_arrays, local_path, partial_folder, save_arrays
 from .tasks import Task
 from .workers import asked_to_stop, compute, cores
 

@@ -20,6 +20,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+#: Carries, names or shows results and makes none: no result follows from its code (`digest`).
+MAKES_NO_RESULTS = True
+
 #: Errors of systems that have no locks, as some network drives; writing then goes on without.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 

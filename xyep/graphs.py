@@ -15,6 +15,9 @@ from scipy import sparse
 
 from .labels import find_all
 
+#: Carries, names or shows results and makes none: no result follows from its code (`digest`).
+MAKES_NO_RESULTS = True
+
 if TYPE_CHECKING:
     from .network import Network
 

@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+#: Carries, names or shows results and makes none: no result follows from its code (`digest`).
+MAKES_NO_RESULTS = True
+
 PACKAGE = Path(__file__).resolve().parent
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from .paths import PACKAGE
 
+#: Carries, names or shows results and makes none: no result follows from its code (`digest`).
+MAKES_NO_RESULTS = True
+
 
 @lru_cache
 def package_version() -> str:

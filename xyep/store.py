@@ -34,7 +34,7 @@ from .files import (
     settled,
     writing,
 )
-from .records import described, text, training_of
+from .records import described, plain_text, training_of
 
 #: Carries, names or shows results and makes none: no result follows from its code (`digest`).
 MAKES_NO_RESULTS = True
@@ -303,7 +303,7 @@ def read_attrs(store: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.readtext("utf-8"))
+    return json.loads(path.read_text("utf-8"))
 
 
 def _examine(store: Path) -> tuple[dict[str, xr.Dataset], dict[str, str]]:
@@ -434,7 +434,7 @@ def _loaded(ds: xr.Dataset) -> xr.Dataset:
     )
     for group in (data, coords):
         for name, variable in group.items():
-            group[name] = text(variable)
+            group[name] = plain_text(variable)
     return xr.Dataset(data, coords, ds.attrs)
 
 

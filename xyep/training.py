@@ -15,19 +15,17 @@ from .files import StoreError, beside, locked, make_folder, remove, writing
 from .gradients import Estimator
 from .network import Network, Parameters
 from .optimizers import Optimizer, Schedule, constant, schedule
+from .records import attributes, run_tree, training_of
 from .relaxation import Solver
 from .run import HISTORY, Run
 from .settings import RESPONSES, Callback, Training, make_training
 from .store import (
-    attributes,
     check_same,
     load_arrays,
     local_path,
     partial_folder,
     read_tree,
-    run_tree,
     save_arrays,
-    training_of,
     write_locked,
 )
 from .tasks import Task

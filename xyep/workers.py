@@ -21,6 +21,9 @@ from typing import IO, Any
 
 import cloudpickle
 
+#: Carries, names or shows results and makes none: no result follows from its code (`digest`).
+MAKES_NO_RESULTS = True
+
 #: A call: its key, an argument that neighbouring calls share, and one of its own.
 Call = tuple[Any, Any, Any]
 Finish = Callable[[Any, Any], None]

@@ -10,9 +10,9 @@ from ...ensembles import Case, train_ensemble
 from ...lattices import all_to_all, iris_lattice, layered
 from ...network import Network
 from ...optimizers import Adam
+from ...records import parameters_of
 from ...relaxation import GaussSeidel, relax
 from ...settings import Training, make_training
-from ...store import parameters_of
 from ...tasks import Task, load_task
 
 INPUTS, OUTPUTS, FOLDS = 4, 3, 5
