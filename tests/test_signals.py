@@ -16,8 +16,8 @@ from xyep.workers import compute
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
-#: As many tries of each signal as by hand are taken with XYEP_FAULTS=all.
-TRIES = 10 if os.environ.get("XYEP_FAULTS") == "all" else 1
+#: Tries of each signal, more by hand.
+TRIES = int(os.environ.get("XYEP_SIGNALS", 1))
 
 SCRIPT = """
 import sys
