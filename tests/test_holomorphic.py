@@ -160,8 +160,10 @@ def test_points_converge_geometrically():
 
 
 def test_two_points_are_the_centred_estimator():
-    net = xyep.layered([3, 6, 2])
-    p, rng = net.init_parameters(seed=2), np.random.default_rng(0)
+    """Where both stay on one branch, as in a ferromagnet."""
+    net, rng = xyep.layered([3, 6, 2]), np.random.default_rng(0)
+    p = net.init_parameters(seed=2)
+    p = p._replace(couplings=np.abs(p.couplings) + 0.1)
     x = rng.uniform(-1, 1, (3, 3))
     eq = xyep.relax(net, p, x, tol=1e-12)
     targets, where = eq.phases[:, -2:] + 0.3, {"initial": eq.phases, "cost": "cosine"}

@@ -166,11 +166,17 @@ def as_estimator(estimator: str | Estimator, points: int | None = None) -> Estim
 
 def real_points(estimator: Estimator, beta: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Strengths and weights of an estimator that a relaxation can follow, checked."""
-    betas, weights = (np.asarray(part, complex) for part in estimator.points(beta))
+    try:
+        betas, weights = (np.asarray(part, complex) for part in estimator.points(beta))
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"estimator: found `points` of {estimator!r} that are no pair of lists of numbers: "
+            f"{error}; strengths and weights are needed"
+        ) from error
     if betas.ndim != 1 or betas.shape != weights.shape or len(betas) < 2:
         raise ValueError(
-            f"estimator: found {len(betas)} strengths and {len(weights)} weights from `points`; as "
-            "many of each, at least two, are needed"
+            f"estimator: found strengths of shape {betas.shape} and weights of shape "
+            f"{weights.shape} from `points`; as many of each, at least two, are needed"
         )
     if (betas.imag != 0).any() or (weights.imag != 0).any():
         raise ValueError(
@@ -178,7 +184,9 @@ def real_points(estimator: Estimator, beta: float) -> tuple[tuple[float, ...], t
             "real ones"
         )
     size = np.abs(weights).sum()
-    if abs(weights.sum()) > 1e-9 * size or abs((weights * betas).sum() - 1) > 1e-9:
+    # NaN is none of these
+    fits = abs(weights.sum()) <= 1e-9 * size and abs((weights * betas).sum() - 1) <= 1e-9
+    if not fits:
         raise ValueError(
             f"estimator: found weights {weights.real} at strengths {betas.real} from "
             f"{estimator!r}; weights that sum to 0, and to 1 times their strengths, are needed"
