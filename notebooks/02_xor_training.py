@@ -48,7 +48,7 @@ compare_epochs = 300  # for the comparison of solvers
 # %%
 import xyep
 from xyep.paper import figures, studies
-from xyep.training import make_training
+from xyep.settings import make_training
 
 notebook = "02_xor_training"
 study = studies.Study(notebook, globals())

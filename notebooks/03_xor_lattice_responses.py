@@ -47,7 +47,7 @@ skip_seeds = 30  # of each lattice with and without skips
 # %%
 import xyep
 from xyep.paper import figures, studies
-from xyep.training import make_training
+from xyep.settings import make_training
 
 notebook = "03_xor_lattice_responses"
 study = studies.Study(notebook, globals())

@@ -10,10 +10,11 @@ Phases are in radians, couplings and residuals in one common unit of energy, and
 inverse.
 """
 
+from .cases import Case, select
 from .cells import CUBIC, HONEYCOMB, KAGOME, SQUARE, TRIANGULAR, UnitCell
 from .cost import Cost, CrossEntropy, LogCosine, mismatch
 from .energy import energy, force, hessian
-from .ensembles import Case, select, train_ensemble
+from .ensembles import train_ensemble
 from .gradients import (
     Centered,
     Estimator,

@@ -261,12 +261,13 @@ def _start(module: str) -> frozenset[_Node]:
 
 
 def _digest_of(nodes: frozenset[_Node]) -> str:
-    parts = sorted((how, name, "" if how == "link" else _own(name)) for how, name in nodes)
+    kept = (node for node in nodes if node.how == "link" or not _is_carrier(node.name))
+    parts = sorted((how, name, "" if how == "link" else _own(name)) for how, name in kept)
     return _hash("sources", *(part.encode() for three in parts for part in three)).hex()
 
 
 def _names(nodes: frozenset[_Node]) -> tuple[str, ...]:
-    return tuple(sorted({name for how, name in nodes if how != "link"}))
+    return tuple(sorted({name for how, name in nodes if how != "link" and not _is_carrier(name)}))
 
 
 @cache
@@ -332,7 +333,7 @@ def _neighbours(node: _Node) -> frozenset[_Node]:
         return frozenset()
     tree, top = _tree(node.name), node.name.partition(".")[0]
     reached = _reached(tree, node.name, top, everything=node.how != "code")
-    return frozenset(other for other in reached if not _is_carrier(other.name))
+    return frozenset(reached)
 
 
 @cache

@@ -12,56 +12,24 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from .cases import Case, stacked
 from .checks import check_instance, check_integer
 from .files import is_locked, locked, make_folder, remove, writing
-from .network import Network
-from .records import UNITS, attributes, described, history, snapshots
+from .records import attributes
 from .run import Run
-from .settings import Training
 from .store import load_arrays, local_path, partial_folder, save_arrays
-from .tasks import Task
 from .workers import asked_to_stop, compute, cores
 
-__all__ = ["Case", "cores", "discard_partial", "progress_bar", "select", "train_ensemble"]
+#: Carries, names or shows results and makes none: no result follows from its code (`digest`).
+MAKES_NO_RESULTS = True
 
-Trait = str | int | float | bool
-
-
-@dataclass(frozen=True)
-class Case:
-    """One entry of an ensemble: a network trained on a task for each of `seeds`.
-
-    net, task, training : what is trained, on what and how, see `Training`
-    seeds : different integers from 0, one run each
-    traits : become coordinates of the result, beside those of the network, which they override
-
-    >>> import xyep
-    >>> net, xor = xyep.xor_lattice(5), xyep.load_task("xor")
-    >>> case = Case(net, xor, Training(epochs=9), seeds=(0, 1), traits={"note": "a"})
-    >>> case.seeds, case.training.epochs
-    ((0, 1), 9)
-    """
-
-    net: Network
-    task: Task
-    training: Training
-    seeds: tuple[int, ...]
-    traits: Mapping[str, Trait] | None = None
-
-    def __post_init__(self) -> None:
-        for name, kind in (("net", Network), ("task", Task), ("training", Training)):
-            check_instance(name, getattr(self, name), kind)
-        seeds = tuple(check_integer("seeds", s, 0) for s in self.seeds)
-        if not seeds or len(set(seeds)) < len(seeds):
-            raise ValueError(f"seeds: found {self.seeds}; at least one, each once, is needed")
-        object.__setattr__(self, "seeds", seeds)
+__all__ = ["cores", "discard_partial", "progress_bar", "train_ensemble"]
 
 
 def train_ensemble(
@@ -114,7 +82,7 @@ def train_ensemble(
     scheduler = _check_scheduler(scheduler)
     path = None if store is None else local_path(store)
     with _signals(), contextlib.nullcontext() if path is None else locked(path):
-        return _stacked(cases, _results(cases, path, workers, scheduler, title))
+        return stacked(cases, _results(cases, path, workers, scheduler, title))
 
 
 Key = tuple[str, int]
@@ -211,23 +179,6 @@ def _signals() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
-def select(ds: xr.Dataset | xr.DataTree, **traits: Any) -> xr.Dataset:
-    """The networks whose traits have these values; a list of values allows each of them.
-
-    >>> ds = xr.Dataset(coords={"network": ["a", "b"], "shells": ("network", [1, 4])})
-    >>> select(ds, shells=4)["network"].values.tolist()
-    ['b']
-    """
-    ds = ds.to_dataset() if isinstance(ds, xr.DataTree) else ds
-    keep = np.ones(ds.sizes["network"], bool)
-    for name, value in traits.items():
-        if name not in ds.coords or ds[name].dims != ("network",):
-            known = sorted(str(n) for n, c in ds.coords.items() if c.dims == ("network",))
-            raise ValueError(f"{name}: found no such trait; one of {', '.join(known)} is needed")
-        keep &= np.isin(ds[name].values, value if isinstance(value, (list, tuple)) else [value])
-    return ds.isel(network=np.flatnonzero(keep))
-
-
 def discard_partial(store: str | os.PathLike[str]) -> None:
     """Forget the runs kept for resuming, once their results are stored.
 
@@ -247,71 +198,6 @@ def _run(case: Case, seed: int) -> Arrays:
     while not run.finished and not asked_to_stop():
         run.advance(run.done + max(1, case.training.epochs // 100))
     return run.arrays | {"seconds": np.array(time.monotonic() - started)}
-
-
-def _stacked(cases: Mapping[str, Case], results: dict[Key, Arrays]) -> xr.DataTree:
-    """The tree of an ensemble from the arrays of its runs."""
-    histories, nodes = [], {}
-    for name, case in cases.items():
-        runs = []
-        for seed in case.seeds:
-            run = Run(case.net, case.task, case.training, seed)
-            run.restore(results[name, seed])
-            runs.append(run)
-        seconds = np.array([results[name, s]["seconds"] for s in case.seeds], np.float32)
-        one = _over_seeds([history(run) for run in runs], case.seeds)
-        histories.append(one.assign(seconds=("seed", seconds)))
-        if case.training.snapshots:
-            attrs = attributes(case.net, case.task, case.training)
-            node = _over_seeds([snapshots(run) for run in runs], case.seeds)
-            nodes[name] = described(node).assign_attrs(attrs)
-    names = xr.Variable("network", np.array(list(cases)))
-    root = xr.concat(
-        histories, names, join="outer", data_vars="all", combine_attrs="override", fill_value=np.nan
-    )
-    root = described(root.assign_coords(_traits(cases)))
-    first = next(iter(cases.values()))
-    attrs = attributes(first.net, first.task, first.training)
-    shared = {k: v for k, v in attrs.items() if k not in ("n_sites", "n_couplings")}
-    for case in cases.values():
-        there = attributes(case.net, case.task, case.training)
-        shared = {k: v for k, v in shared.items() if there.get(k) == v}
-    # cases may have seeds of their own; a tree wants the same ones in all of its nodes
-    nodes = {name: node.reindex(seed=root["seed"].values) for name, node in nodes.items()}
-    return xr.DataTree.from_dict({"/": root.assign_attrs(shared)} | nodes)
-
-
-def _over_seeds(datasets: list[xr.Dataset], seeds: tuple[int, ...]) -> xr.Dataset:
-    """Variables of equal Datasets along a new dimension, the values of couplings among them."""
-    first, stacked = datasets[0], {}
-    for name in [*first.data_vars, *({"coupling"} & set(first.variables))]:
-        values = np.stack([ds[name].values for ds in datasets])
-        stacked[name] = (("seed", *first[name].dims), values, first[name].attrs)
-    coords = {name: coord for name, coord in first.coords.items() if name != "coupling"}
-    return xr.Dataset(stacked, coords | {"seed": list(seeds)})
-
-
-def _traits(cases: Mapping[str, Case]) -> dict[str, Any]:
-    """Coordinates over ``network``; what a network lacks is "" or NaN."""
-    rows = []
-    for case in cases.values():
-        net = case.net
-        row = dict(net.traits) | {"n_sites": net.n_sites, "n_couplings": net.n_couplings}
-        row |= {"n_parameters": net.n_parameters, "wire_length": float(net.lengths.sum())}
-        rows.append(row | dict(case.traits or {}))
-    coords = {}
-    for name in dict.fromkeys(key for row in rows for key in row):
-        values = [row.get(name) for row in rows]
-        if any(isinstance(v, str) for v in values):
-            column = np.array(["" if v is None else str(v) for v in values])
-        elif None in values:
-            column = np.array([np.nan if v is None else float(v) for v in values])
-        else:
-            column = np.array(values)
-        # what a user calls a trait is its name
-        about = {} if name in UNITS else {"long_name": name.replace("_", " "), "units": "1"}
-        coords[name] = ("network", column, about)
-    return coords
 
 
 @contextmanager

@@ -192,29 +192,35 @@ def _open(run: Run, store: Path, attrs: dict[str, Any]) -> xr.DataTree | None:
     if arrays is not None:
         run.restore(arrays)
     elif there is not None:
-        if not _can_go_on(there, attrs, run.training):
-            check_same(store, there.attrs, attrs)
-        else:
-            _continue(run, there)
+        _check_longer(store, there, attrs, run.training)
+        _continue(run, there)
     make_folder(partial_folder(store), store)
     return None
 
 
-def _can_go_on(tree: xr.DataTree, attrs: dict[str, Any], training: Training) -> bool:
-    """Whether the finished run in a store is the first part of the one that is asked for."""
+def _check_longer(
+    store: Path, tree: xr.DataTree, attrs: dict[str, Any], training: Training
+) -> None:
+    """Raise unless the finished run in a store is the first part of the one that is asked for."""
     there, here = training_of(tree.attrs), training_of(attrs)
-    if not tree.attrs.get("finished") or there["epochs"] >= here["epochs"]:
-        return False
-    if schedule(training.schedule) is not constant or tree.attrs["epochs_done"] < there["epochs"]:
-        return False
-    if [s for s in here["snapshots"] if s <= there["epochs"]] != there["snapshots"]:
-        return False
-    longer = {"epochs": here["epochs"], "snapshots": here["snapshots"]}
-    try:
-        check_same("", tree.attrs | {"training": json.dumps(there | longer)}, attrs)
-    except StoreError:
-        return False
-    return True
+    epochs = there["epochs"]
+    if epochs < here["epochs"]:
+        longer = {"epochs": here["epochs"]}
+        if [s for s in here["snapshots"] if s <= epochs] == there["snapshots"]:
+            longer["snapshots"] = here["snapshots"]
+        check_same(store, tree.attrs | {"training": json.dumps(there | longer)}, attrs)
+        if schedule(training.schedule) is not constant:
+            raise StoreError(
+                f"store: {store} holds a run of {epochs} epochs, whose schedule depends on their "
+                "number; only with schedule='constant' can it be made longer"
+            )
+        if tree.attrs["epochs_done"] < epochs:
+            raise StoreError(
+                f"store: {store} holds a run that its callback stopped after "
+                f"{tree.attrs['epochs_done']} epochs; choose another store, or delete it"
+            )
+    else:
+        check_same(store, tree.attrs, attrs)
 
 
 def _continue(run: Run, tree: xr.DataTree) -> None:

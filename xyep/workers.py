@@ -126,7 +126,7 @@ class _Pool:
                     process = self._start()
                 try:
                     return process.call(shared, own)
-                except (EOFError, OSError):  # it has gone, and with it the call
+                except _Lost:  # and with it the call
                     process.end()
                     ended, process = process.process.returncode, None
             raise RuntimeError(
@@ -170,6 +170,10 @@ _START = (
 )
 
 
+class _Lost(Exception):
+    """A worker has gone."""
+
+
 class _Process:
     """A worker process, seen from its parent."""
 
@@ -185,11 +189,16 @@ class _Process:
 
     def call(self, shared: Any, own: Any) -> Any:
         assert self.process.stdin is not None and self.process.stdout is not None
-        if self.shared is not shared:
-            _send(self.process.stdin, ("shared", (self.function, shared)))
-            self.shared = shared
-        _send(self.process.stdin, ("own", own))
-        result, error = _receive(self.process.stdout)
+        # what the worker has already is an empty frame
+        first = b"" if self.shared is shared else cloudpickle.dumps((self.function, shared))
+        second, self.shared = cloudpickle.dumps(own), shared
+        try:
+            _send(self.process.stdin, first)
+            _send(self.process.stdin, second)
+            answer = _frame(self.process.stdout)
+        except (EOFError, OSError, ValueError) as error:
+            raise _Lost from error
+        result, error = pickle.loads(answer)
         if error is not None:
             raise error
         return result
@@ -219,32 +228,27 @@ def work() -> None:
     threading.Thread(target=listen, daemon=True).start()
     function, shared = None, None
     while True:
-        kind, content = pickle.loads(inbox.get())
-        if kind == "shared":
-            function, shared = content
-            continue
+        first, second = inbox.get(), inbox.get()
         try:
-            answer = function(shared, content), None  # type: ignore[misc]
+            if first:
+                function, shared = pickle.loads(first)
+            answer = function(shared, pickle.loads(second)), None  # type: ignore[misc]
         except BaseException as error:
             error.add_note("in a worker:\n" + traceback.format_exc())
             answer = None, error
         try:
-            _send(sink, answer)
-        except OSError:
-            return
-        except Exception:  # what cannot be sent
-            _send(sink, (None, RuntimeError(f"a worker found {answer}")))
+            frame = cloudpickle.dumps(answer)
+            if answer[1] is not None:
+                pickle.loads(frame)  # not all errors can be made again
+        except Exception:
+            frame = cloudpickle.dumps((None, RuntimeError(f"a worker found {answer}")))
+        _send(sink, frame)
 
 
-def _send(pipe: IO[bytes], content: Any) -> None:
-    data = cloudpickle.dumps(content)
-    pipe.write(len(data).to_bytes(8, "little"))
-    pipe.write(data)
+def _send(pipe: IO[bytes], frame: bytes) -> None:
+    pipe.write(len(frame).to_bytes(8, "little"))
+    pipe.write(frame)
     pipe.flush()
-
-
-def _receive(pipe: IO[bytes]) -> Any:
-    return pickle.loads(_frame(pipe))
 
 
 def _frame(pipe: IO[bytes]) -> bytes:

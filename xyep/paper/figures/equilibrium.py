@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure as Canvas
 
-from ...ensembles import select
+from ...cases import select
 from ..findings import equilibrium as findings
 from ..findings.equilibrium import FITTED, POWERS, Dynamics, Equilibria, GradientError
 from ..findings.statistics import quartiles

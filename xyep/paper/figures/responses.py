@@ -10,7 +10,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
-from ...ensembles import select
+from ...cases import select
 from ...responses import affected
 from ..findings import OPEN
 from ..findings import responses as findings

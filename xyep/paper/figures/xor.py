@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure as Canvas
 
-from ...ensembles import select
+from ...cases import select
 from ..findings import xor as findings
 from ..findings.statistics import LEVEL, SOLVED, listed, p_text, quartiles, solves
 from ..findings.words import percents, shells, traits_of

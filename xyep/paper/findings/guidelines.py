@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy.stats import mannwhitneyu
 
-from ...ensembles import select
+from ...cases import select
 from ...random import uniform
 from . import OPEN, Finding, images
 from .statistics import (

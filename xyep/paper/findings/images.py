@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from ...ensembles import select
+from ...cases import select
 from ...responses import affected
 from ..studies.images import chosen
 from . import CONSISTENT, NOT_FOUND, OPEN, Finding

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from ...ensembles import select
+from ...cases import select
 from . import CONSISTENT, NOT_FOUND, OPEN, PARTLY, Finding
 from .statistics import LEVEL, Difference, holm, p_text, paired, percent, quartiles
 from .words import label, traits_of

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from ...ensembles import select
+from ...cases import select
 from ...responses import affected
 from ..studies.xor import FAR, response_size
 from . import CONSISTENT, OPEN, PARTLY, Finding

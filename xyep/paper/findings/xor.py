@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from ...ensembles import select
+from ...cases import select
 from . import CONSISTENT, OPEN, PARTLY, Finding
 from .statistics import LEVEL, count, fisher_p, holm, p_text, solves, wilson
 from .words import Budget, budget_of, label, traits_of

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ...cases import Case
 from ...energy import force
-from ...ensembles import Case, train_ensemble
+from ...ensembles import train_ensemble
 from ...network import Network
 from ...optimizers import Adam
 from ...random import normal

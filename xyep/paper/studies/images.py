@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ...cases import Case, select
 from ...cost import CrossEntropy
-from ...ensembles import Case, select, train_ensemble
+from ...ensembles import train_ensemble
 from ...lattices import layered, stacked_lattices
 from ...network import Network
 from ...optimizers import Adam

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from ...ensembles import Case, train_ensemble
+from ...cases import Case
+from ...ensembles import train_ensemble
 from ...lattices import all_to_all, iris_lattice, layered
 from ...network import Network
 from ...optimizers import Adam

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ...cases import Case
 from ...cost import LogCosine
-from ...ensembles import Case, train_ensemble
+from ...ensembles import train_ensemble
 from ...lattices import all_to_all, layered, xor_lattice
 from ...network import Network
 from ...relaxation import GaussSeidel, GradientFlow
+from ...settings import Training, make_training
 from ...tasks import load_task
-from ...training import Training, make_training
 
 
 def xor_networks(lattice_sizes: Sequence[int], shells: Sequence[int]) -> dict[str, Network]:
