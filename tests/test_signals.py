@@ -167,6 +167,22 @@ def test_calls_and_their_errors(scheduler):
         answers(square, [(n, 3, n) for n in range(5)], scheduler=scheduler)
 
 
+class Odd(Exception):
+    """Cannot be made again from what pickle keeps of it."""
+
+    def __init__(self, one, two):
+        super().__init__(f"{one} and {two}")
+
+
+@pytest.mark.parametrize("kind", [OSError, Odd])
+def test_any_error_comes_back(kind):
+    def fail(shared, own):
+        raise kind("no such thing", 2)
+
+    with pytest.raises(Exception, match="no such thing"):
+        answers(fail, [(0, 0, 0)])
+
+
 def test_a_worker_that_ends_each_time_is_an_error():
     with pytest.raises(RuntimeError, match="ended .exit code 7. in the same run; is memory short"):
         answers(lambda shared, own: os._exit(7), [(0, 0, 0)], workers=1)
@@ -175,7 +191,7 @@ def test_a_worker_that_ends_each_time_is_an_error():
 def test_two_processes_on_one_store(tmp_path):
     store = tmp_path / "a.zarr"
     process = start(store, 3000, 400)
-    wait_for(lambda: list(partial_folder(store).glob("a/*.npz")))
+    wait_for((partial_folder(store) / "a" / "0.npz").exists)
     net = xyep.all_to_all(4)
     cases = {"a": xyep.Case(net, xyep.load_task("xor"), xyep.Training(epochs=1), (0,))}
     with pytest.raises(xyep.StoreError, match=f"a.zarr is being written by process {process.pid}"):

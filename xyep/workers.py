@@ -242,7 +242,8 @@ def work() -> None:
                 pickle.loads(frame)  # not all errors can be made again
         except Exception:
             frame = cloudpickle.dumps((None, RuntimeError(f"a worker found {answer}")))
-        _send(sink, frame)
+        with contextlib.suppress(OSError):  # nobody waits for it: the listener ends this
+            _send(sink, frame)
 
 
 def _send(pipe: IO[bytes], frame: bytes) -> None:
