@@ -287,6 +287,10 @@ def parameters_of(
     if not isinstance(tree, (xr.DataTree, xr.Dataset)):
         raise TypeError(f"tree: found {type(tree).__name__}; a result of xyep.train is needed")
     check_integer("snapshot", snapshot, -(2**31))
+    if seed is not None:
+        check_integer("seed", seed, 0)
+    if "seed" not in tree.dims and seed is not None and seed != tree.attrs.get("seed", seed):
+        raise ValueError(f"seed: found {seed}; this result is of seed {tree.attrs['seed']}")
     state = tree.children.get("state") if isinstance(tree, xr.DataTree) else None
     if state is not None and snapshot == -1:
         n = int(tree.attrs["n_sites"])
@@ -300,8 +304,6 @@ def parameters_of(
         if seed is None and len(seeds) > 1:
             raise ValueError(f"seed: found none; one of {seeds} is needed")
         ds = ds.sel(seed=seeds[0] if seed is None else _one_of("seed", seed, seeds))
-    elif seed is not None and seed != ds.attrs.get("seed", seed):
-        raise ValueError(f"seed: found {seed}; this result is of seed {ds.attrs['seed']}")
     shots = ds.sizes["snapshot"]
     if not -shots <= snapshot < shots:
         raise ValueError(f"snapshot: found {snapshot}; there are {shots}, numbered from 0")

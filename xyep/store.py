@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 #: Attributes of a run that must agree for it to be continued; another commit or version may go on.
-SAME = ("network", "network_sha256", "task", "data_sha256", "initial_sha256", "seed")
+SAME = ("network", "network_sha256", "task", "data_sha256", "seed", "initial_sha256")
 
 
 def partial_folder(store: str | os.PathLike[str]) -> Path:
