@@ -10,10 +10,18 @@ from strategies import angle, cases, on_networks, suited
 
 from xyep.cost import CrossEntropy, LogCosine, as_cost, mismatch
 from xyep.energy import force, parameter_gradient, sum_tied
-from xyep.gradients import LinearResponse, ZeroModeError, ep_gradient, implicit_gradient, zero_modes
-from xyep.lattices import all_to_all, layered, square_lattice
+from xyep.gradients import (
+    GradientWarning,
+    LinearResponse,
+    ZeroModeError,
+    ep_gradient,
+    implicit_gradient,
+    zero_modes,
+)
+from xyep.lattices import all_to_all, layered, square_lattice, stacked_lattices
 from xyep.network import Network, Parameters
 from xyep.relaxation import GaussSeidel, GradientFlow, NotConvergedWarning, relax
+from xyep.tasks import load_task
 
 TIGHT = {"tol": 1e-13, "max_sweeps": 100_000}
 TIGHTLY = GaussSeidel(**TIGHT)
@@ -392,3 +400,45 @@ def test_a_rotating_part_that_no_output_feels_does_no_harm():
     assert (
         len(zero_modes(cut, Parameters(np.array([1.0, 0.0, 1.0]), np.zeros(4), np.zeros(4)))) == 1
     )
+
+
+def cosine_of(a, b):
+    return flat(a) @ flat(b) / np.linalg.norm(flat(a)) / np.linalg.norm(flat(b))
+
+
+def test_samples_at_a_pole_are_counted():
+    """An untrained stack and images: negative nudging draws some outputs into the pole."""
+    net, task = stacked_lattices((8, 8), window=3), load_task("digits").train
+    p, x, t = net.init_parameters(seed=0), task.inputs[:64], task.targets[:64]
+    exact = implicit_gradient(net, p, x, t)
+    with pytest.warns(GradientWarning) as caught:
+        g = ep_gradient(net, p, x, t, initial=exact.phases)
+    n = int(g.at_pole.sum())
+    assert 0 < n <= 64 and g.at_pole.shape == (64,)
+    assert str(caught[0].message).startswith(f"{n} of 64 samples have an output at a pole")
+    assert f"{n} at a pole" in repr(g)
+    # counted where ∂E/∂θ is taken: the state nudged with −β
+    nudged = {"targets": t, "beta": -0.1, "initial": exact.phases, "tol": 1e-4, "dtype": "float32"}
+    state = relax(net, p, x, **nudged, warn=False).phases[:, -net.n_outputs :]
+    np.testing.assert_array_equal(g.at_pole, (1 + np.cos(state - t) < 1e-3).any(axis=1))
+    # a soft cost has no pole, and tangent nudging only that of the free outputs
+    for cost in (LogCosine(0.95), "cosine"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", GradientWarning)
+            soft = ep_gradient(net, p, x, t, initial=exact.phases, cost=cost)
+        wanted = implicit_gradient(net, p, x, t, initial=exact.phases, cost=cost)
+        assert not soft.at_pole.any() and cosine_of(soft, wanted) > 0.9 > cosine_of(g, exact)
+    with pytest.warns(GradientWarning, match=f"{int(exact.at_pole.sum())} of 64"):
+        tangent = ep_gradient(net, p, x, t, initial=exact.phases, nudging="tangent")
+    free = exact.phases[:, -net.n_outputs :]
+    np.testing.assert_array_equal(exact.at_pole, (1 + np.cos(free - t) < 1e-3).any(axis=1))
+    np.testing.assert_array_equal(tangent.at_pole, exact.at_pole)
+    assert 0 < exact.at_pole.sum() < n
+
+
+def test_no_pole_no_warning():
+    net, p, inputs, targets = _problem()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        g = ep_gradient(net, p, inputs, targets)
+    assert not g.at_pole.any() and not g.beyond_radius.any()

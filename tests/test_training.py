@@ -338,3 +338,55 @@ def test_defaults_follow_what_they_are_defaults_of():
     assert kept.nudged_solver.tol == 1e-3
     with pytest.raises(TypeError, match="nudged_solver.*dtype"):
         make_training(solver=xyep.GaussSeidel(dtype="float32"), nudged_solver=xyep.GaussSeidel())
+
+
+def test_a_fixed_number_of_sweeps_is_no_failure(recwarn):
+    """Nothing is called not converged; how far from rest the sweeps end is stored instead."""
+    tree = xyep.train(NET, XOR, **SHORT)
+    net_p = NET, xyep.parameters_of(tree)
+    eq = xyep.relax(*net_p, XOR.inputs, sweeps=2)
+    xyep.ep_gradient(*net_p, XOR.inputs, XOR.targets, sweeps=2, cost="cosine")
+    assert not [w for w in recwarn if issubclass(w.category, xyep.NotConvergedWarning)]
+    assert eq.converged.all() and eq.residual.max() > 1e-6 and (eq.iterations == 2).all()
+    assert "unconverged" not in tree and 0 < tree["residual"][-1] < 10
+    assert 0 < tree["off_equilibrium"] < np.pi
+    asked = SHORT | {"solver": xyep.GaussSeidel(tol=1e-3, dtype="float32", max_sweeps=3)}
+    other = xyep.train(NET, XOR, **asked)
+    assert "off_equilibrium" not in other and other["unconverged"].max() > 0
+
+
+def test_off_equilibrium_is_the_distance_from_rest():
+    """More sweeps end closer; many at rest."""
+    options = {"epochs": 30, "final_states": 1, "seed": 4, "dtype": None}
+    options.pop("dtype")
+    away = [
+        float(
+            xyep.train(NET, XOR, solver=xyep.GaussSeidel(sweeps=sweeps), **options)[
+                "off_equilibrium"
+            ]
+        )
+        for sweeps in (2, 15, 2000)
+    ]
+    assert away[0] > away[2] and away[1] > away[2] and away[2] < 1e-6
+
+
+def test_residual_is_that_of_the_free_phase():
+    """rms over relaxations of the largest torque, at the parameters before each update."""
+    options = SHORT | {"snapshots": (0, 2), "record_every": 1, "epochs": 3, "final_states": 0}
+    training = make_training(**options)
+    run = Run(NET, XOR, training, seed=0)
+    run.advance(2)
+    theta = run.arrays["theta"]
+    run.advance()
+    start = random_phases((12, NET.n_free), 0, 3, 0)
+    inputs = np.repeat(XOR.inputs, 3, axis=0)
+    eq = xyep.relax(
+        NET,
+        NET.unflatten(theta),
+        inputs,
+        initial=np.concatenate([inputs, start], axis=1),
+        method=training.solver,
+    )
+    np.testing.assert_allclose(
+        run.arrays["residual"][2], np.sqrt((eq.residual**2).mean()), rtol=1e-5
+    )
