@@ -28,7 +28,16 @@ from .cost import Cost, as_cost, as_nudging, at_pole, check_targets, gradient_of
 from .energy import force, hessian
 from .kernels import loop, updates
 from .kernels.elementary import cosine, sine
-from .kernels.fast import Batch, Model, Report, Stopping, contrast_blocks, gradient_blocks
+from .kernels.fast import (
+    Batch,
+    Model,
+    Phases,
+    Report,
+    Stopping,
+    Sums,
+    contrast_blocks,
+    gradient_blocks,
+)
 from .kernels.linear import Factorisation, narrow_order
 from .network import Network, Parameters
 from .relaxation import (
@@ -283,13 +292,12 @@ class EPGradient:
         self.contrasts = [((b, betas[-1]), w) for b, w in zip(betas[:-1], weights[:-1])]
         self.layout = layout = Layout(net, n_samples, getattr(solver, "dtype", "float64"))
         free, clamped, target = (layout.empty(n) for n in (net.n_free, net.n_inputs, net.n_outputs))
-        self._batch = Batch(free, clamped, target)
-        units = len(layout.units)
-        self._coupling_sum = np.zeros((units, net.n_parameters))
-        self._site_sum = np.zeros((units, net.n_free, 2))
-        shape = (3, layout.n_blocks, layout.width)
+        self._batch = Batch(free, clamped, target, layout.mask)
+        units, shape = len(layout.units), (3, layout.n_blocks, layout.width)
+        self._sums = Sums(np.zeros((units, net.n_parameters)), np.zeros((units, net.n_free, 2)))
         self.residual, self.iterations = np.zeros((2, *shape), layout.dtype)
         self._outputs = np.zeros((2, *target.shape), layout.dtype)
+        self._report = Report(self.residual, self.iterations, self._outputs)
         self._unit = {unit: number for number, unit in enumerate(layout.units)}
         self._packed = False
 
@@ -319,10 +327,8 @@ class EPGradient:
                 self._relax_fast(parameters, direction, start, betas, phases, stops)
             else:
                 state = self._relax_generic(parameters, state, betas, phases)
-            sums = self._coupling_sum, self._site_sum
-            factor = -weight / self.n_samples
-            amplitude = parameters.bias_amplitude
-            vector = vector + updates.gradient_of(*sums, amplitude, direction, factor)
+            factor, amplitude = -weight / self.n_samples, parameters.bias_amplitude
+            vector = vector + updates.gradient_of(self._sums, amplitude, direction, factor)
         return vector
 
     def _pack(self, blocks: Range) -> None:
@@ -347,24 +353,14 @@ class EPGradient:
         nudges, laws = zip(*(nudge_of(self.cost, b, self.nudging) for b in (0.0, *betas)))
         law = next((law for law in laws if law is not None), None)
 
-        def run(blocks: Range, phases: Range) -> None:
-            if phases[0] == 0:
+        def run(blocks: Range, chosen: Range) -> None:
+            if chosen[0] == 0:
                 self._pack(blocks)
                 pack_start(layout, start, batch.u, blocks)
-            gradient_blocks(
-                layout.lanes,
-                blocks,
-                batch,
-                layout.mask,
-                model,
-                nudges,
-                law,
-                (stops[0], stops[1], stops[1]),
-                phases,
-                Report(self.residual, self.iterations),
-                self._outputs,
-                (self._coupling_sum[self._unit[blocks]], self._site_sum[self._unit[blocks]]),
-            )
+            unit = self._unit[blocks]
+            sums = Sums(self._sums.coupling[unit], self._sums.site[unit])
+            which = Phases(nudges, (stops[0], stops[1], stops[1]), *chosen)
+            gradient_blocks(layout.lanes, blocks, batch, model, which, law, self._report, sums)
 
         if self.nudging == "tangent":
             if phases[0] == 0:
@@ -396,30 +392,17 @@ class EPGradient:
         free, nudged = solver.stopping(self.net), nudged_solver.stopping(self.net)
         count = int(np.count_nonzero(records))
         shape = (count, 3, layout.n_blocks, layout.width)
-        kept = (
+        kept = loop.Kept(
             np.empty((count, layout.n_blocks, *batch.target.shape[1:]), layout.dtype),
             np.zeros(shape, layout.dtype),
             np.zeros(shape, layout.dtype),
         )
+        phases = Phases(nudges, (free, nudged, nudged), 0, 3)
+        units = np.array(layout.units)
+        plan = loop.Plan(start, rule, graph_of(self.net), phases, weight, self.n_samples, units)
+        law = next((law for law in laws if law is not None), None)
         theta = loop.train_epochs(
-            layout.lanes,
-            epochs,
-            start,
-            self.n_samples,
-            np.array(layout.units),
-            batch,
-            layout.mask,
-            graph_of(self.net),
-            nudges,
-            next((law for law in laws if law is not None), None),
-            (free, nudged, nudged),
-            weight,
-            *state,
-            rule,
-            records,
-            Report(self.residual, self.iterations),
-            self._outputs,
-            kept,
+            layout.lanes, epochs, plan, batch, law, *state, records, self._report, kept
         )
         found = []
         for values in kept[1:]:
@@ -465,11 +448,9 @@ class EPGradient:
             else:
                 start = eq.phases
         self._pack(everything)
-        sums = self._coupling_sum[0], self._site_sum[0]
+        sums = Sums(self._sums.coupling[0], self._sums.site[0])
         graph, n = graph_of(net), layout.n_blocks
-        contrast_blocks(
-            layout.lanes, n, states[1], states[2], batch.inputs, layout.mask, graph, *sums
-        )
+        contrast_blocks(layout.lanes, n, states[1], states[2], batch, graph, sums)
         return start
 
     @property

@@ -114,18 +114,8 @@ class Adam:
         """Parameters after update number `step` = 1, 2, …; `state` changes in place."""
         _check_update(theta, gradient, state, 2, step)
         corrections = 1.0 - power(self.beta1, step), 1.0 - power(self.beta2, step)
-        mean, square = state
-        return adam(
-            theta,
-            gradient,
-            mean,
-            square,
-            self.beta1,
-            self.beta2,
-            *corrections,
-            rate,
-            self.epsilon,
-        )
+        memory = self.beta1, self.beta2
+        return adam(theta, gradient, state, memory, corrections, rate, self.epsilon)
 
 
 @dataclass(frozen=True)

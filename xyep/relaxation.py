@@ -34,7 +34,7 @@ from .cost import (
 from .kernels import reference
 from .kernels.elementary import cosine, logarithm, sine
 from .kernels.fast import Batch, Model, Report, Stopping, relax_blocks
-from .kernels.flow import Limits, flow_samples
+from .kernels.flow import Limits, Samples, flow_samples
 from .network import Network, Parameters
 
 #: Where relaxations start: "aligned", or phases of the free sites of samples first … last − 1.
@@ -504,13 +504,14 @@ def _fast(
     layout, graph = Layout(net, len(inputs), solver.dtype), graph_of(net)
     u, clamped, target = (layout.empty(n) for n in (net.n_free, net.n_inputs, net.n_outputs))
     layout.pack_vectors(nudging.vectors, target)
-    report = Report(*np.zeros((2, layout.n_blocks, layout.width), layout.dtype))
+    residual, sweeps = np.zeros((2, layout.n_blocks, layout.width), layout.dtype)
+    report = Report(residual, sweeps, np.empty((0, 0, 0, 2, layout.width), layout.dtype))
     phases = np.empty((len(inputs), net.n_sites))
     phases[:, : net.n_inputs] = inputs
     bias = bias_field(net, p).astype(layout.dtype)
     model = Model(graph, p.couplings.astype(layout.dtype), bias)
     nudge, law = nudge_of(nudging.cost, nudging.beta, nudging.kind)
-    batch, stopping = Batch(u, clamped, target), solver.stopping(net)
+    batch, stopping = Batch(u, clamped, target, layout.mask), solver.stopping(net)
 
     def run(blocks: Range) -> None:
         pack_start(layout, start, u, blocks)
@@ -519,7 +520,7 @@ def _fast(
         layout.unpack(u, phases[:, net.n_inputs :], blocks)
 
     over_threads(run, layout.units, threads)
-    residual, sweeps = (layout.per_sample(a).astype(np.float64) for a in report)
+    residual, sweeps = (layout.per_sample(a).astype(np.float64) for a in (residual, sweeps))
     residual = _seen(phases, residual)
     return _ended(phases, residual, sweeps, solver.tol, nudging.beta)
 
@@ -567,10 +568,11 @@ def _flow(
     path, report = np.empty((n, len(times), net.n_free)), np.empty((n, 3))
     model = Model(graph_of(net), p.couplings, bias_field(net, p))
     nudge, law = nudge_of(nudging.cost, nudging.beta, nudging.kind)
-    limits, target = Limits(**vars(solver)), nudging.vectors
+    limits = Limits(**vars(solver))
+    samples = Samples(phi, clamped, nudging.vectors, path, report)
 
-    def run(samples: Range) -> None:
-        flow_samples(samples, phi, clamped, target, model, nudge, law, limits, times, path, report)
+    def run(which: Range) -> None:
+        flow_samples(which, samples, model, nudge, law, limits, times)
 
     cuts = np.linspace(0, n, min(n, 4 * threads) + 1).astype(int)
     over_threads(run, [(int(a), int(b)) for a, b in zip(cuts, cuts[1:])], threads)

@@ -83,11 +83,21 @@ class Model(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Samples in blocks of lanes, all (block, site, component, lane)."""
+    """Samples in blocks of lanes, all but the mask (block, site, component, lane)."""
 
     u: np.ndarray  # free sites
     inputs: np.ndarray  # clamped sites
     target: np.ndarray  # outputs: unit vectors of the targets or, for tangent nudging, −∂C/∂φ_o e_o
+    mask: np.ndarray  # (block, lane) 0 in lanes that only fill up the last block, else 1
+
+
+class Phases(NamedTuple):
+    """Free phase, first and second nudged phase; a phase with β = 0 is the free equilibrium."""
+
+    nudges: tuple[Nudge, Nudge, Nudge]
+    stoppings: tuple[Stopping, Stopping, Stopping]
+    first: int  # of those to run: 0 to 3, or 0 to 1 and then 1 to 3 where the nudging depends on
+    stop: int  # the free equilibrium
 
 
 class State(NamedTuple):
@@ -100,20 +110,30 @@ class State(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What the sites of one block feel."""
+    """What the sites of one block feel, and how far they turn."""
 
     graph: Graph
     weights: np.ndarray  # couplings in the order of the rows
     field: np.ndarray  # (site, component, lane) constant field of biases and inputs
     target: np.ndarray
     target_at: int
+    nudge: Nudge
+    k: float  # μ/(1 + μ)
 
 
 class Report(NamedTuple):
-    """Residual and sweeps, (phase, block, lane)."""
+    """What is told of the phases: arrays over (phase, block, lane), and the nudged outputs."""
 
     residual: np.ndarray
     sweeps: np.ndarray
+    outputs: np.ndarray  # (nudged phase, block, output, component, lane)
+
+
+class Sums(NamedTuple):
+    """Sums over samples of u_i·u_j at one equilibrium less the other, and of u_i; float64."""
+
+    coupling: np.ndarray  # (parameter,)
+    site: np.ndarray  # (free site, component)
 
 
 @inline
@@ -251,7 +271,7 @@ def _turned(ux, uy, fx, fy, slope, k):
 
 
 @inline
-def _visit_two(lanes, i, fx, fy, state, problem, nudge, k, nudged, moving, worst):
+def _visit_two(lanes, i, fx, fy, state, problem, nudged, moving, worst):
     """Visit site i and the next, in these fields."""
     u, share, target = state.u, state.share, problem.target
     n, nothing = state.at + 2 * i, splat(lanes, u.dtype.type(0))
@@ -261,11 +281,11 @@ def _visit_two(lanes, i, fx, fy, state, problem, nudge, k, nudged, moving, worst
         o = problem.target_at + 2 * p
         t, s = _two(lanes, target, o, 2), _two(lanes, target, o + 1, 2)
         a, b = _two(lanes, share, p, 1), _two(lanes, share, p + target.shape[1], 1)
-        nx, ny, slope = _nudging(ux, uy, t, s, a, b, nudge)
+        nx, ny, slope = _nudging(ux, uy, t, s, a, b, problem.nudge)
         fx, fy = fx + nx, fy + ny
     torque = _torque(ux, uy, fx, fy)
     if moving:
-        ux, uy = _turned(ux, uy, fx, fy, slope, k)
+        ux, uy = _turned(ux, uy, fx, fy, slope, problem.k)
         store(low(ux), u, n)
         store(low(uy), u, n + 1)
         store(high(ux), u, n + 2)
@@ -274,7 +294,7 @@ def _visit_two(lanes, i, fx, fy, state, problem, nudge, k, nudged, moving, worst
 
 
 @inline
-def _visit(lanes, first, last, state, problem, nudge, k, nudged, moving, worst):
+def _visit(lanes, first, last, state, problem, nudged, moving, worst):
     """Visit rows `first` to `last`, all hidden sites or all outputs, which may be nudged."""
     u, at, share, target = state.u, state.at, state.share, problem.target
     rows, field, weights = problem.graph.free, problem.field, problem.weights
@@ -289,44 +309,42 @@ def _visit(lanes, first, last, state, problem, nudge, k, nudged, moving, worst):
                 o = problem.target_at + 2 * p
                 t, s = load(lanes, target, o), load(lanes, target, o + 1)
                 a, b = load(lanes, share, p), load(lanes, share, p + target.shape[1])
-                nx, ny, slope = _nudging(ux, uy, t, s, a, b, nudge)
+                nx, ny, slope = _nudging(ux, uy, t, s, a, b, problem.nudge)
                 fx, fy = fx + nx, fy + ny
             worst = larger(_torque(ux, uy, fx, fy), worst)
             if moving:
-                ux, uy = _turned(ux, uy, fx, fy, slope, k)
+                ux, uy = _turned(ux, uy, fx, fy, slope, problem.k)
                 store(ux, u, n)
                 store(uy, u, n + 1)
         elif size == 2:
             fx, fy = _field_of_two(lanes, i, u, at, field, rows, r, weights)
-            worst = _visit_two(lanes, i, fx, fy, state, problem, nudge, k, nudged, moving, worst)
+            worst = _visit_two(lanes, i, fx, fy, state, problem, nudged, moving, worst)
         else:
             fx, fy, gx, gy = _field_of_four(lanes, i, u, at, field, rows, r, weights)
-            worst = _visit_two(lanes, i, fx, fy, state, problem, nudge, k, nudged, moving, worst)
-            worst = _visit_two(
-                lanes, i + 2, gx, gy, state, problem, nudge, k, nudged, moving, worst
-            )
+            worst = _visit_two(lanes, i, fx, fy, state, problem, nudged, moving, worst)
+            worst = _visit_two(lanes, i + 2, gx, gy, state, problem, nudged, moving, worst)
     return worst
 
 
 @inline
-def _sweep(lanes, state, problem, nudge, law, k, moving):
+def _sweep(lanes, state, problem, law, moving):
     """The largest torque |∂(E + βC)/∂φ_i| in every lane.
 
     Each site's is read when it is visited and, if `moving`, turned.
     """
-    graph = problem.graph
+    graph, nudge = problem.graph, problem.nudge
     hidden, rows = graph.hidden_rows, len(graph.free.middle)
     worst = splat(lanes, state.u.dtype.type(0))
-    worst = _visit(lanes, 0, hidden, state, problem, nudge, k, False, moving, worst)
+    worst = _visit(lanes, 0, hidden, state, problem, False, moving, worst)
     if nudge.beta != 0.0:
         first, outputs = graph.first_output, problem.target.shape[1]
         if nudge.kind == SOFTMAX:
-            _softmax(lanes, state.u, state.at + 2 * first, outputs, nudge.scale, state.share)
+            at = state.at + 2 * first
+            _softmax(lanes, state.u, at, outputs, nudge.scale, state.share)
         if law is not None:
             if nudge.kind == LAW:
                 _follow(law, state, problem, first)
-    nudged = nudge.beta != 0.0
-    return _visit(lanes, hidden, rows, state, problem, nudge, k, nudged, moving, worst)
+    return _visit(lanes, hidden, rows, state, problem, nudge.beta != 0.0, moving, worst)
 
 
 @inline
@@ -346,12 +364,11 @@ def _blend(lanes, chosen, a, a_at, b, b_at, vectors):
 
 
 @kernel
-def _relax_block(lanes, state, problem, nudge, law, stopping, report, report_at):
+def _relax_block(lanes, state, problem, law, stopping, report, report_at):
     """Relax one block; its residual and sweeps are vector `report_at` of the report."""
     u, at, aside = state.u, state.at, state.aside
     dtype = u.dtype.type
     zero, one = splat(lanes, dtype(0)), splat(lanes, dtype(1))
-    k = stopping.over_relaxation / (1.0 + stopping.over_relaxation)
     tol, budget = splat(lanes, dtype(stopping.tol)), splat(lanes, dtype(stopping.max_sweeps))
     vectors = 2 * u.shape[1]
     worst, count, frozen, alive = zero, zero, zero, where_greater(budget, zero, one, zero)
@@ -361,7 +378,7 @@ def _relax_block(lanes, state, problem, nudge, law, stopping, report, report_at)
     fresh = short * splat(lanes, dtype(1e30))
     fixed, moving = stopping.tol < 0.0, largest(alive) > 0.0
     while moving or not fixed or stopping.confirm:
-        worst = _sweep(lanes, state, problem, nudge, law, k, moving)
+        worst = _sweep(lanes, state, problem, law, moving)
         if moving:
             count = count + alive
             if fixed:
@@ -419,20 +436,26 @@ def _constant_field(lanes, field, bias, inputs, inputs_at, rows, weights):
             store(high(d), field, 2 * i + 7)
 
 
+@inline
+def _fraction(stopping):
+    """k = μ/(1 + μ)"""
+    return stopping.over_relaxation / (1.0 + stopping.over_relaxation)
+
+
 @kernel
 def relax_blocks(lanes, blocks, batch, model, nudge, law, stopping, report):
     """Relax ``batch.u`` in place for each of ``blocks``; `law` is None but for nudging by one."""
-    u, graph = batch.u, model.graph
+    u, graph, target = batch.u, model.graph, batch.target
     aside, field = np.empty(u.shape[1:], u.dtype), np.empty(u.shape[1:], u.dtype)
-    share = np.zeros((2 * batch.target.shape[1], u.shape[3]), u.dtype)
+    share = np.zeros((2 * target.shape[1], u.shape[3]), u.dtype)
     weights = model.couplings[graph.free.parameter]
     input_weights = model.couplings[graph.clamped.parameter]
     for b in range(blocks[0], blocks[1]):
-        at = 2 * b * batch.inputs.shape[1]
+        at, target_at = 2 * b * batch.inputs.shape[1], 2 * b * target.shape[1]
         _constant_field(lanes, field, model.bias, batch.inputs, at, graph.clamped, input_weights)
-        state = State(u, 2 * b * u.shape[1], aside, share)
-        problem = Problem(graph, weights, field, batch.target, 2 * b * batch.target.shape[1])
-        _relax_block(lanes, state, problem, nudge, law, stopping, report, b)
+        state, k = State(u, 2 * b * u.shape[1], aside, share), _fraction(stopping)
+        problem = Problem(graph, weights, field, target, target_at, nudge, k)
+        _relax_block(lanes, state, problem, law, stopping, report, b)
 
 
 @inline
@@ -467,8 +490,9 @@ def _four_products(lanes, blocks, i, j, left, left_at, right, right_at):
 
 
 @inline
-def _four_sums(lanes, blocks, i, j, change, mean, others, others_at, mutual):
+def _four_sums(lanes, blocks, i, j, pair, others, others_at, mutual):
     """Σ over the samples of d_i·u_j, and of m_i·d_j if `mutual`, for four pairs of sites."""
+    mean, change = pair
     sums = _four_products(lanes, blocks, i, j, change, 0, others, others_at)
     return sums + _four_products(lanes, blocks, i, j, mean, 0, change, 0) if mutual else sums
 
@@ -478,9 +502,9 @@ NEAR = 32
 
 
 @kernel
-def _products(lanes, blocks, rows, stops, change, mean, others, others_at, mutual, products):
+def _products(lanes, blocks, rows, stops, pair, others, others_at, mutual, products):
     """Σ over the samples of d_i·u_j, and of m_i·d_j if `mutual`, of couplings up to ``stops``."""
-    sums = np.empty((NEAR + 1, 4), change.dtype)
+    sums = np.empty((NEAR + 1, 4), products.dtype)
     for part in range(0, np.max(stops - rows.first[:-1]), NEAR):  # rows of dense layers take turns
         for r in range(len(stops)):
             i, size, four = rows.site[r], rows.size[r], 0
@@ -497,7 +521,7 @@ def _products(lanes, blocks, rows, stops, change, mean, others, others_at, mutua
                 else:
                     j2, j3 = rows.indices[min(k + 2, last)], rows.indices[min(k + 3, last)]
                     i4, j4 = (i, i, i, i), (j0, j1, j2, j3)
-                found = _four_sums(lanes, blocks, i4, j4, change, mean, others, others_at, mutual)
+                found = _four_sums(lanes, blocks, i4, j4, pair, others, others_at, mutual)
                 store(found, sums, four)
                 four += 1
             for n in range(size * (last + 1 - first)):
@@ -505,82 +529,73 @@ def _products(lanes, blocks, rows, stops, change, mean, others, others_at, mutua
 
 
 @kernel
-def _contrast(lanes, blocks, plus, minus, inputs, first, mask, graph, coupling_sum, site_sum):
-    """Sums over samples of u_i·u_j at the one equilibrium less the other, and of u_i likewise.
+def _contrast(lanes, n_blocks, plus, minus, batch, first, graph, sums):
+    """`Sums` over the samples of some blocks.
 
     With the mean m and the difference d of the two states, u⁺_i·u⁺_j − u⁻_i·u⁻_j =
     m_i·d_j + d_i·m_j exactly, which keeps the digits that a difference of two numbers near one
-    loses; next to a clamped site it is u_k·d_i. ``plus`` and ``minus`` hold the states of `blocks`
-    blocks, of which the first is block number `first` of ``inputs`` and ``mask``, and become m and
-    d.
+    loses; next to a clamped site it is u_k·d_i. ``plus`` and ``minus`` hold the states of as many
+    blocks, of which the first is block number `first` of the batch, and become m and d.
     """
     half, n = splat(lanes, plus.dtype.type(0.5)), 2 * plus.shape[1]
-    for b in range(blocks):
-        keep = load(lanes, mask, first + b)
+    for b in range(n_blocks):
+        keep = load(lanes, batch.mask, first + b)
         for v in range(b * n, (b + 1) * n):
             p, m = load(lanes, plus, v), load(lanes, minus, v)
             store(half * (p + m), plus, v)
             store(keep * (p - m), minus, v)
-    mean, change, products = plus, minus, np.zeros(len(graph.parameter), plus.dtype)
-    free, clamped, at = graph.free, graph.clamped, 2 * first * inputs.shape[1]
-    _products(lanes, blocks, free, free.middle, change, mean, mean, 0, True, products)
-    _products(lanes, blocks, clamped, clamped.first[1:], change, mean, inputs, at, False, products)
-    for c in range(len(coupling_sum)):
-        coupling_sum[c] = 0.0
+    products, at = np.zeros(len(graph.parameter), plus.dtype), 2 * first * batch.inputs.shape[1]
+    free, clamped, pair = graph.free, graph.clamped, (plus, minus)
+    _products(lanes, n_blocks, free, free.middle, pair, plus, 0, True, products)
+    _products(lanes, n_blocks, clamped, clamped.first[1:], pair, batch.inputs, at, False, products)
+    for c in range(len(sums.coupling)):
+        sums.coupling[c] = 0.0
     # couplings that share a parameter in the order of their numbers, whatever that of the rows
     for c in range(len(products)):
-        coupling_sum[graph.parameter[c]] += products[c]
+        sums.coupling[graph.parameter[c]] += products[c]
     for i in range(plus.shape[1]):
-        site_sum[i, 0] = site_sum[i, 1] = 0.0
-        for b in range(blocks):
-            site_sum[i, 0] += total(load(lanes, change, b * n + 2 * i))
-            site_sum[i, 1] += total(load(lanes, change, b * n + 2 * i + 1))
+        sums.site[i, 0] = sums.site[i, 1] = 0.0
+        for b in range(n_blocks):
+            sums.site[i, 0] += total(load(lanes, minus, b * n + 2 * i))
+            sums.site[i, 1] += total(load(lanes, minus, b * n + 2 * i + 1))
 
 
 @kernel
-def gradient_blocks(
-    lanes, blocks, batch, mask, model, nudges, law, stoppings, phases, report, outputs, sums
-):
+def gradient_blocks(lanes, blocks, batch, model, phases, law, report, sums):
     """Free equilibrium, two nudged equilibria from it, and their contrast, summed over ``blocks``.
 
-    ``batch.u`` is left at the free equilibrium. ``nudges`` and ``stoppings`` hold three entries
-    each: free, first and second nudged phase; a phase with β = 0 is the free equilibrium itself.
-    Of these, ``phases`` = (first, last + 1) are run: (0, 3), or (0, 1) and then (1, 3) where the
-    nudging depends on the free equilibrium. The nudged states of the outputs go to ``outputs[phase,
-    block, …]``; the ``sums`` are those of `_contrast`, float64.
+    ``batch.u`` is left at the free equilibrium.
     """
-    u, graph = batch.u, model.graph
+    u, graph, target = batch.u, model.graph, batch.target
     first, n = blocks[0], blocks[1] - blocks[0]
     aside, field = np.empty(u.shape[1:], u.dtype), np.empty(u.shape[1:], u.dtype)
-    share = np.zeros((2 * batch.target.shape[1], u.shape[3]), u.dtype)
-    room = n if phases[1] == 3 else 0
+    share = np.zeros((2 * target.shape[1], u.shape[3]), u.dtype)
+    room = n if phases.stop == 3 else 0
     plus, minus = np.empty((room, *u.shape[1:]), u.dtype), np.empty((room, *u.shape[1:]), u.dtype)
     weights = model.couplings[graph.free.parameter]
     input_weights = model.couplings[graph.clamped.parameter]
-    size, target_size = 2 * u.shape[1], 2 * batch.target.shape[1]
+    size, target_size = 2 * u.shape[1], 2 * target.shape[1]
     for b in range(first, blocks[1]):
         at = 2 * b * batch.inputs.shape[1]
         _constant_field(lanes, field, model.bias, batch.inputs, at, graph.clamped, input_weights)
-        for phase in range(phases[0], phases[1]):
+        for phase in range(phases.first, phases.stop):
+            nudge, stopping = phases.nudges[phase], phases.stoppings[phase]
             where, at = u, b * size
             if phase > 0:
                 where, at = plus if phase == 1 else minus, (b - first) * size
                 copy(lanes, u, b * size, where, at, size)
-            if phase == 0 or nudges[phase].beta != 0.0:
-                state = State(where, at, aside, share)
-                problem = Problem(graph, weights, field, batch.target, b * target_size)
-                slot = phase * u.shape[0] + b
-                _relax_block(
-                    lanes, state, problem, nudges[phase], law, stoppings[phase], report, slot
-                )
+            if phase == 0 or nudge.beta != 0.0:
+                state, k = State(where, at, aside, share), _fraction(stopping)
+                problem = Problem(graph, weights, field, target, b * target_size, nudge, k)
+                _relax_block(lanes, state, problem, law, stopping, report, phase * u.shape[0] + b)
             if phase > 0:
                 slot = ((phase - 1) * u.shape[0] + b) * target_size
-                copy(lanes, where, at + 2 * graph.first_output, outputs, slot, target_size)
-    if phases[1] == 3:
-        _contrast(lanes, n, plus, minus, batch.inputs, first, mask, graph, sums[0], sums[1])
+                copy(lanes, where, at + 2 * graph.first_output, report.outputs, slot, target_size)
+    if phases.stop == 3:
+        _contrast(lanes, n, plus, minus, batch, first, graph, sums)
 
 
 @kernel
-def contrast_blocks(lanes, blocks, plus, minus, inputs, mask, graph, coupling_sum, site_sum):
+def contrast_blocks(lanes, n_blocks, plus, minus, batch, graph, sums):
     """The contrast alone, of equilibria found by other means; both are overwritten."""
-    _contrast(lanes, blocks, plus, minus, inputs, 0, mask, graph, coupling_sum, site_sum)
+    _contrast(lanes, n_blocks, plus, minus, batch, 0, graph, sums)

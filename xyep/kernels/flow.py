@@ -52,6 +52,16 @@ class Limits(NamedTuple):
     max_steps: int
 
 
+class Samples(NamedTuple):
+    """What is integrated, all (sample, …)."""
+
+    phi: np.ndarray  # (sample, free site) radians, in place
+    inputs: np.ndarray  # (sample, site, component)
+    target: np.ndarray  # (sample, output, component), as in `fast.Batch`
+    path: np.ndarray  # (sample, time, free site) states at the times asked for
+    report: np.ndarray  # (sample, 3) residual, evaluations of the velocity, time reached
+
+
 class Pull(NamedTuple):
     """What one sample feels: constant field, couplings, nudging."""
 
@@ -102,19 +112,18 @@ def _velocity(phi, u, graph, pull, nudge, law, out):
 
 
 @kernel
-def flow_samples(samples, phi, inputs, target, model, nudge, law, limits, times, path, report):
-    """Integrate ``phi[sample, free site]`` (radians, in place) until it rests or is given up.
+def flow_samples(which, samples, model, nudge, law, limits, times):
+    """Integrate `which` = (first, last + 1) of the samples until each rests or is given up.
 
-    ``inputs`` and ``target`` are (sample, site, component); for the nudging see `fast`. States at
-    the ascending ``times`` go to ``path[sample, time, site]``. ``report[sample]`` holds residual,
-    evaluations of the velocity, and time reached.
+    States are kept at the ascending ``times``; for the nudging see `fast`.
     """
+    phi, inputs, target, path, report = samples
     n_free, graph = phi.shape[1], model.graph
     weights = model.couplings[graph.free.parameter]
     input_weights = model.couplings[graph.clamped.parameter]
     field, u = np.empty((n_free, 2)), np.empty((n_free, 2))
     stages, state, trial = np.empty((7, n_free)), np.empty(n_free), np.empty(n_free)
-    for s in range(samples[0], samples[1]):
+    for s in range(which[0], which[1]):
         for i in range(n_free):
             field[i] = model.bias[i]
         for r in range(len(graph.clamped.middle)):

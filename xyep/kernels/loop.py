@@ -14,8 +14,9 @@ from numba.extending import intrinsic
 
 from . import inline, kernel
 from .elementary import power, sincos
-from .fast import Model, Stopping, copy, gradient_blocks
+from .fast import Model, Phases, Stopping, Sums, copy, gradient_blocks
 from .packing import unit_vector
+from .rows import Graph
 from .updates import adam, gradient_of
 from .vectors import load, splat, store
 
@@ -41,6 +42,26 @@ class Start(NamedTuple):
 
     seed: np.uint64
     length: float  # 0: random; else that of the unit vectors' stand-ins in an aligned start
+
+
+class Plan(NamedTuple):
+    """What stays the same from epoch to epoch."""
+
+    start: Start
+    rule: Rule
+    graph: Graph
+    phases: Phases
+    weight: float  # of the first nudged state in the gradient
+    n_samples: int
+    units: np.ndarray  # (unit, 2) ranges of blocks
+
+
+class Kept(NamedTuple):
+    """What is kept of each recorded epoch: outputs' unit vectors, and as in `Report`."""
+
+    outputs: np.ndarray
+    residual: np.ndarray
+    sweeps: np.ndarray
 
 
 #: Multipliers and key increments of Philox4x64 (Salmon et al., SC 2011).
@@ -113,19 +134,9 @@ def _updated(theta, gradient, moments, step, rule, n_parameters):
         factor = 0.5 * (1.0 + sincos(np.pi * progress)[1])
     rate = rule.learning_rate * factor
     if rule.kind == ADAM:
-        first, second = 1.0 - power(rule.memory, step), 1.0 - power(rule.memory2, step)
-        out = adam(
-            theta,
-            gradient,
-            moments[0],
-            moments[1],
-            rule.memory,
-            rule.memory2,
-            first,
-            second,
-            rate,
-            rule.epsilon,
-        )
+        corrections = 1.0 - power(rule.memory, step), 1.0 - power(rule.memory2, step)
+        memory = rule.memory, rule.memory2
+        out = adam(theta, gradient, moments, memory, corrections, rate, rule.epsilon)
     else:
         out = np.empty_like(theta)
         for n in range(len(theta)):
@@ -143,51 +154,28 @@ def _hurried(stopping):
 
 
 @kernel
-def train_epochs(
-    lanes,
-    epochs,
-    start,
-    n_samples,
-    units,
-    batch,
-    mask,
-    graph,
-    nudges,
-    law,
-    stoppings,
-    weight,
-    theta,
-    moments,
-    rule,
-    records,
-    report,
-    outputs,
-    kept,
-):
+def train_epochs(lanes, epochs, plan, batch, law, theta, moments, records, report, kept):
     """Epochs ``epochs[0]`` … ``epochs[1]`` of one batch that holds all samples; returns θ.
 
-    ``kept[0][record]`` are the outputs' unit vectors, and ``kept[1][record]``, ``kept[2][record]``
-    residuals and sweeps, of each epoch for which ``records`` is true; for the others residuals are
-    not read after a fixed number of sweeps. ``units`` are ranges of blocks; other arguments as in
-    `gradient_blocks`. Stops after the first epoch whose parameters are not finite.
+    For the epochs of which ``records`` is true the outputs, residuals and sweeps are `kept`; in the
+    others residuals are not read after a fixed number of sweeps. Stops after the first epoch whose
+    parameters are not finite.
     """
-    u, n_free = batch.u, batch.u.shape[1]
+    u, n_free, rule = batch.u, batch.u.shape[1], plan.rule
     n_outputs, n_inputs = batch.target.shape[1], batch.inputs.shape[1]
     n_sites, first_output = n_free + n_inputs, n_free - n_outputs
-    n_parameters = len(theta) - 2 * n_sites
-    size = 2 * n_outputs
-    coupling_sum = np.zeros((len(units), n_parameters))
-    site_sum = np.zeros((len(units), n_free, 2))
+    n_parameters, n_units, size = len(theta) - 2 * n_sites, len(plan.units), 2 * n_outputs
+    sums = Sums(np.zeros((n_units, n_parameters)), np.zeros((n_units, n_free, 2)))
     bias, couplings = np.empty((n_free, 2), u.dtype), np.empty(n_parameters, u.dtype)
-    direction, record = np.empty((2, n_sites)), 0
-    free, nudged = _hurried(stoppings[0]), _hurried(stoppings[1])
-    hurried = (free, nudged, nudged)
+    direction, record, calm = np.empty((2, n_sites)), 0, plan.phases
+    free, nudged = _hurried(calm.stoppings[0]), _hurried(calm.stoppings[1])
+    hurried = Phases(calm.nudges, (free, nudged, nudged), calm.first, calm.stop)
     for epoch in range(epochs[0], epochs[1] + 1):
-        if start.length == 0.0:
-            random_start(lanes, u, n_samples, start.seed, epoch)
+        if plan.start.length == 0.0:
+            random_start(lanes, u, plan.n_samples, plan.start.seed, epoch)
         else:
             for n in range(u.shape[0] * n_free):
-                store(splat(lanes, u.dtype.type(start.length)), u, 2 * n)
+                store(splat(lanes, u.dtype.type(plan.start.length)), u, 2 * n)
                 store(splat(lanes, u.dtype.type(0.0)), u, 2 * n + 1)
         amplitude = theta[n_parameters : n_parameters + n_sites]
         for i in range(n_sites):
@@ -197,31 +185,20 @@ def train_epochs(
             bias[i, 0], bias[i, 1] = h * direction[0, n_inputs + i], h * direction[1, n_inputs + i]
         for n in range(n_parameters):
             couplings[n] = theta[n]
-        model, recorded = Model(graph, couplings, bias), records[epoch - epochs[0]]
-        for unit in range(len(units)):
-            sums = (coupling_sum[unit], site_sum[unit])
-            gradient_blocks(
-                lanes,
-                (units[unit, 0], units[unit, 1]),
-                batch,
-                mask,
-                model,
-                nudges,
-                law,
-                stoppings if recorded else hurried,
-                (0, 3),
-                report,
-                outputs,
-                sums,
-            )
-        gradient = gradient_of(coupling_sum, site_sum, amplitude, direction, -weight / n_samples)
+        model, recorded = Model(plan.graph, couplings, bias), records[epoch - epochs[0]]
+        phases = calm if recorded else hurried
+        for unit in range(n_units):
+            blocks = plan.units[unit, 0], plan.units[unit, 1]
+            mine = Sums(sums.coupling[unit], sums.site[unit])
+            gradient_blocks(lanes, blocks, batch, model, phases, law, report, mine)
+        gradient = gradient_of(sums, amplitude, direction, -plan.weight / plan.n_samples)
         if recorded:
             for b in range(u.shape[0]):
                 at = 2 * (b * n_free + first_output)
-                copy(lanes, u, at, kept[0], (record * u.shape[0] + b) * size, size)
+                copy(lanes, u, at, kept.outputs, (record * u.shape[0] + b) * size, size)
             count = 3 * u.shape[0]
-            copy(lanes, report.residual, 0, kept[1], record * count, count)
-            copy(lanes, report.sweeps, 0, kept[2], record * count, count)
+            copy(lanes, report.residual, 0, kept.residual, record * count, count)
+            copy(lanes, report.sweeps, 0, kept.sweeps, record * count, count)
             record += 1
         theta = _updated(theta, gradient, moments, epoch, rule, n_parameters)
         for n in range(len(theta)):
