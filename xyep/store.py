@@ -365,7 +365,7 @@ def _read(path: Path, store: Path) -> tuple[dict[str, xr.Dataset], dict[str, str
         for node, ds in loaded.items():
             if node not in ("/", *listed):
                 problems.setdefault(node, "it does not belong to this store")
-            elif node != "/" and listed[node] != ds.attrs[_SHA256]:
+            elif node != "/" and listed[node] != ds.attrs.get(_SHA256):
                 problems.setdefault(node, "it is another one")
     whole = {node: ds for node, ds in loaded.items() if node not in problems}
     for ds in whole.values():
