@@ -23,6 +23,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numba import cfunc
+from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 
 from .checks import check_array, check_choice, check_number
@@ -191,7 +192,10 @@ def gradient_of(cost: Cost, phases: Phases, targets: Phases) -> Phases:
 
 def as_nudging(cost: Cost, nudging: str | None) -> str:
     """The nudging asked for, by default "cost" where the kernels can and else "tangent"."""
-    able = isinstance(cost, (LogCosine, CrossEntropy)) or hasattr(cost, "slope")
+    known = isinstance(cost, (LogCosine, CrossEntropy))
+    able = known or hasattr(cost, "slope")
+    if able and not known and nudging != "tangent":
+        _check_slope(cost)
     if nudging is None:
         return "cost" if able else "tangent"
     if check_choice("nudging", nudging, NUDGINGS) == "cost" and not able:
@@ -210,14 +214,44 @@ def nudge_of(cost: Cost, beta: float, nudging: str) -> tuple[Nudge, Any]:
         return Nudge(LOG_COSINE, beta, float(cost.sharpness), 0.0), None
     if isinstance(cost, CrossEntropy):
         return Nudge(SOFTMAX, beta, 0.0, float(cost.scale)), None
+    return Nudge(LAW, beta, 0.0, 0.0), _law(_slope_of(cost))
+
+
+def _slope_of(cost: Cost) -> Callable[..., float]:
     slope = getattr(cost, "slope")  # noqa: B009 - no part of the protocol, as it is optional
-    return Nudge(LAW, beta, 0.0, 0.0), _law(getattr(slope, "py_func", slope))
+    return getattr(slope, "py_func", slope)
 
 
 @lru_cache
 def _law(slope: Callable[..., float]) -> Any:
     """A pointer to a compiled function, which kernels take without being compiled anew."""
-    return cfunc("float64(float64, float64, float64, float64)")(slope)
+    try:
+        return cfunc("float64(float64, float64, float64, float64)")(slope)
+    except (NumbaError, TypeError) as error:
+        brief = (str(error).splitlines() or [""])[0]
+        raise TypeError(
+            f"cost.slope: found {slope!r}, which Numba cannot compile ({brief}); {_SLOPE}"
+        ) from error
+
+
+_SLOPE = "a function of four numbers (cos φ, sin φ, cos t, sin t) → ∂C/∂φ of one output is needed"
+
+
+def _check_slope(cost: Cost) -> None:
+    """Raise unless `slope` is the gradient, which all else follows, at a few phases."""
+    slope = _slope_of(cost)
+    if not callable(slope):
+        raise TypeError(f"cost.slope: found {slope!r}; {_SLOPE}")
+    phases, targets = np.array([[0.3], [-1.2], [2.0]]), np.array([[-0.4], [1.1], [0.7]])
+    wanted = gradient_of(cost, phases, targets)[:, 0]
+    arguments = [cosine(phases), sine(phases), cosine(targets), sine(targets)]
+    law = _law(slope).ctypes
+    found = np.array([law(*one) for one in np.concatenate(arguments, axis=1).tolist()])
+    if not np.allclose(found, wanted, rtol=1e-5, atol=1e-8):
+        raise ValueError(
+            f"cost.slope: found {found} at phases {phases[:, 0]} and targets {targets[:, 0]}, but "
+            f"cost.gradient gives {wanted}; {_SLOPE}"
+        )
 
 
 def mismatch(phases: Phases, targets: Phases) -> Phases:

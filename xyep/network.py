@@ -187,7 +187,7 @@ class Network:
             raise ValueError("periods: found vectors that are not independent of each other")
         if lengths is None:
             lengths = np.linalg.norm(self.displacements(*self.edges.T), axis=1)
-        self.lengths = check_array("lengths", lengths, (self.n_couplings,))
+        self.lengths = _not_negative("lengths", lengths, self.n_couplings, scalar=False)
         self.parameter = self._check_tying(tying)
         self.n_parameters = int(self.parameter.max()) + 1 if self.n_couplings else 0
         self.layer = self._per_site("layer", layer)
@@ -196,10 +196,10 @@ class Network:
         if shell is not None:
             self.shell = check_array("shell", shell, (self.n_couplings,), dtype=np.intp)
         self.coupling_scale = np.broadcast_to(
-            check_array("coupling_scale", coupling_scale, (self.n_parameters,), scalar=True),
+            _not_negative("coupling_scale", coupling_scale, self.n_parameters),
             self.n_parameters,
         )
-        bias_scale = check_array("bias_scale", bias_scale, (n_sites,), scalar=True)
+        bias_scale = _not_negative("bias_scale", bias_scale, n_sites)
         self.bias_scale = np.broadcast_to(bias_scale, n_sites)[self.numbers]
         self._freeze()
         self._warn_of_isolated_sites()
@@ -759,6 +759,13 @@ def _integers(name: str, values: Any, shape: tuple[Any, ...]) -> np.ndarray:
     if isinstance(values, (list, tuple, range, np.ndarray)) and len(values) == 0:
         values = np.zeros((0, *shape[1:]), np.intp)
     return check_array(name, values, shape, dtype=np.intp)
+
+
+def _not_negative(name: str, values: ArrayLike, n: int, scalar: bool = True) -> np.ndarray:
+    array = check_array(name, values, (n,), scalar=scalar)
+    if array.size and array.min() < 0:
+        raise ValueError(f"{name}: found {array.min():g}; numbers of at least 0 are needed")
+    return array
 
 
 def _three(name: str, vectors: np.ndarray) -> np.ndarray:
