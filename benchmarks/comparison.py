@@ -6,9 +6,11 @@ from timing import interleaved, seconds_of, spread
 from tqdm import tqdm
 
 from xyep.cost import as_cost
-from xyep.gradients import EPGradient, ep_gradient
+from xyep.contrast import (EPGradient)
+from xyep.gradients import (ep_gradient)
 from xyep.paper.studies import IMAGES
-from xyep.relaxation import GaussSeidel, random_phases, relax
+from xyep.relaxation import (random_phases, relax)
+from xyep.solvers import (GaussSeidel)
 from xyep.responses import circular_difference
 
 #: Time per sample of one 784-120-10 gradient with the code published for arXiv:2402.08579, on two cores.

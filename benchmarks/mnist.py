@@ -14,9 +14,11 @@ from tqdm import tqdm
 
 from xyep.lattices import layered, stacked_lattices
 from xyep.paper.studies import IMAGES
-from xyep.relaxation import GaussSeidel, relax
+from xyep.relaxation import (relax)
+from xyep.solvers import (GaussSeidel)
 from xyep.responses import circular_difference
-from xyep.tasks import Task, load_task, one_hot
+from xyep.tasks import (Task, one_hot)
+from xyep.datasets import (load_task)
 from xyep.training import Run, Training
 
 #: What a training that is only timed leaves out.

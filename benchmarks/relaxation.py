@@ -9,10 +9,12 @@ from timing import interleaved, spread
 from tqdm import tqdm
 
 from xyep.cost import as_cost
-from xyep.gradients import EPGradient, ep_gradient
+from xyep.contrast import (EPGradient)
+from xyep.gradients import (ep_gradient)
 from xyep.lattices import layered, square_lattice
-from xyep.relaxation import GaussSeidel, random_phases, relax
-from xyep.tasks import load_task
+from xyep.relaxation import (random_phases, relax)
+from xyep.solvers import (GaussSeidel)
+from xyep.datasets import (load_task)
 
 #: Tolerances (rtol = atol) that gradient_flow may choose its fastest from; the default is 1e-6.
 FLOW_TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6)

@@ -27,7 +27,7 @@ from relaxation import cost_per_sweep, one_gradient, thread_scaling, time_to_res
 from tables import markdown
 
 from xyep.provenance import commit, machine, package_version
-from xyep.relaxation import NotConvergedWarning
+from xyep.relaxation import (NotConvergedWarning)
 
 BENCHMARKS = {
     f.__name__: f

@@ -5,7 +5,7 @@ from timing import interleaved, matrix_product, spread
 
 from xyep.blocks import LINE, Layout
 from xyep.kernels.fast import Nudge, Stopping, relax_blocks
-from xyep.relaxation import bias_field, pack_start, random_phases
+from xyep.relaxation import (bias_field, pack_start, random_phases)
 
 
 class Sweeps:

@@ -9,19 +9,14 @@ from hypothesis import given, settings
 from strategies import angle, cases, on_networks, suited
 
 from xyep.cost import CrossEntropy, LogCosine, as_cost, mismatch
+from xyep.datasets import load_task
 from xyep.energy import force, parameter_gradient, sum_tied
-from xyep.gradients import (
-    GradientWarning,
-    LinearResponse,
-    ZeroModeError,
-    ep_gradient,
-    implicit_gradient,
-    zero_modes,
-)
+from xyep.gradients import GradientWarning, ep_gradient, implicit_gradient
 from xyep.lattices import all_to_all, layered, square_lattice, stacked_lattices
+from xyep.linear_response import LinearResponse, ZeroModeError, zero_modes
 from xyep.network import Network, Parameters
-from xyep.relaxation import GaussSeidel, GradientFlow, NotConvergedWarning, relax
-from xyep.tasks import load_task
+from xyep.relaxation import NotConvergedWarning, relax
+from xyep.solvers import GaussSeidel, GradientFlow
 
 TIGHT = {"tol": 1e-13, "max_sweeps": 100_000}
 TIGHTLY = GaussSeidel(**TIGHT)

@@ -9,8 +9,9 @@ from strategies import angle, cases, on_networks, suited
 
 import xyep
 from xyep.cost import CrossEntropy, LogCosine, as_cost
-from xyep.gradients import Holomorphic, polished
-from xyep.relaxation import GaussSeidel
+from xyep.estimators import Holomorphic
+from xyep.linear_response import polished
+from xyep.solvers import GaussSeidel
 
 
 class Quartic:

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from strategies import angle, cases, on_networks
 
 import xyep
-from xyep.relaxation import GaussSeidel
 from xyep.run import Run
 from xyep.settings import make_training
+from xyep.solvers import GaussSeidel
 
 XOR = xyep.load_task("xor")
 

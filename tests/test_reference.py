@@ -8,7 +8,8 @@ from strategies import angle, cases, suited
 from xyep.blocks import visits
 from xyep.cost import CrossEntropy, LogCosine
 from xyep.kernels import reference
-from xyep.relaxation import over_relaxation_for, relax
+from xyep.relaxation import relax
+from xyep.solvers import over_relaxation_for
 
 COSTS = {
     "log_cosine": LogCosine(1.0),

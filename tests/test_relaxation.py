@@ -11,20 +11,15 @@ from strategies import angle, cases, graphs, on_networks, suited
 
 from xyep.blocks import graph_of, visits
 from xyep.cost import COSTS, CrossEntropy, LogCosine, as_cost
+from xyep.datasets import load_task
 from xyep.energy import energy, force
 from xyep.lattices import all_to_all, layered, square_lattice, stacked_lattices
 from xyep.network import Network, Parameters
 from xyep.random import phases as random_phases
-from xyep.relaxation import (
-    Equilibrium,
-    GaussSeidel,
-    GradientFlow,
-    NotConvergedWarning,
-    relax,
-)
+from xyep.relaxation import Equilibrium, NotConvergedWarning, relax
 from xyep.run import Run
 from xyep.settings import IMAGES, make_training
-from xyep.tasks import load_task
+from xyep.solvers import GaussSeidel, GradientFlow
 
 unconverged_ok = pytest.mark.filterwarnings("ignore::xyep.relaxation.NotConvergedWarning")
 MU = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0.0, 1.0))

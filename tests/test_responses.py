@@ -8,8 +8,8 @@ from strategies import cases, networks
 
 from xyep.cost import as_cost
 from xyep.energy import hessian
-from xyep.gradients import ZeroModeError
 from xyep.lattices import square_lattice
+from xyep.linear_response import ZeroModeError
 from xyep.network import Network, Parameters
 from xyep.relaxation import relax
 from xyep.responses import (

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xyep import tasks
+from xyep import datasets
+from xyep.datasets import MNIST_SHA256, fetch_mnist, load_task, read_idx
 from xyep.paths import data
-from xyep.tasks import HALF_PI, MNIST_SHA256, Task, fetch_mnist, load_task, one_hot, read_idx
+from xyep.tasks import HALF_PI, SPLITS, Task, one_hot
 
 
 def check_splits(task, n):
@@ -130,7 +131,7 @@ def test_moved_images_are_those_of_scipy(by):
 
     images = np.random.default_rng(2).uniform(-HALF_PI, HALF_PI, (3, 5, 6)).astype(np.float32)
     expected = shift(images, (0, *by), order=1, cval=-HALF_PI)
-    moved = tasks._moved(images, by)
+    moved = datasets._moved(images, by)
     assert moved.dtype == np.float32
     np.testing.assert_allclose(moved, expected, atol=1e-6)
 
@@ -219,7 +220,7 @@ def test_mnist_is_found_where_others_put_it(tmp_path, monkeypatch, place, packed
     """torchvision's layout, the folder itself, unpacked or packed anew: only the content counts."""
     raw = {name: idx(np.full(3, k, np.uint8)) for k, name in enumerate(MNIST_SHA256)}
     digests = {name: sha256(content).hexdigest() for name, content in raw.items()}
-    monkeypatch.setattr(tasks, "MNIST_SHA256", digests)
+    monkeypatch.setattr(datasets, "MNIST_SHA256", digests)
     monkeypatch.setenv("XYEP_DATA_DIR", str(tmp_path))
     folder = tmp_path / place
     folder.mkdir(parents=True, exist_ok=True)
@@ -227,7 +228,7 @@ def test_mnist_is_found_where_others_put_it(tmp_path, monkeypatch, place, packed
         content = gzip.compress(content, 1) if packed else content
         (folder / (name + ".gz" * packed)).write_bytes(content)
     for k, name in enumerate(raw):
-        np.testing.assert_array_equal(tasks._mnist_file(name), [k] * 3)
+        np.testing.assert_array_equal(datasets._mnist_file(name), [k] * 3)
     assert fetch_mnist() == (tmp_path / place).resolve()  # nothing to fetch
 
 
@@ -238,7 +239,7 @@ def test_home_is_understood_in_the_data_folder(monkeypatch):
 
 def test_mnist():
     try:
-        labels = tasks._mnist_file("t10k-labels-idx1-ubyte")
+        labels = datasets._mnist_file("t10k-labels-idx1-ubyte")
     except FileNotFoundError:
         pytest.skip("MNIST is not at hand (`xyep data fetch mnist`, or set XYEP_DATA_DIR)")
     np.testing.assert_array_equal(labels[:5], [7, 2, 1, 0, 4])
@@ -287,9 +288,9 @@ def test_fetched_files_are_checked(tmp_path, monkeypatch):
     monkeypatch.setattr(
         pooch, "retrieve", lambda url, **keywords: real(url, downloader=copy, **keywords)
     )
-    monkeypatch.setattr(tasks, "MNIST_SHA256", digests)
+    monkeypatch.setattr(datasets, "MNIST_SHA256", digests)
     monkeypatch.setattr(
-        tasks, "MNIST_MIRRORS", (f"file://{tmp_path}/bad/", f"file://{tmp_path}/good/")
+        datasets, "MNIST_MIRRORS", (f"file://{tmp_path}/bad/", f"file://{tmp_path}/good/")
     )
     monkeypatch.setenv("XYEP_DATA_DIR", str(tmp_path / "data"))
     damaged = tmp_path / "data" / "mnist" / next(iter(digests))
@@ -332,7 +333,7 @@ def test_masks_are_splits():
 
 
 def test_the_whole_task_may_be_each_part():
-    task = Task("own", X, T, splits={name: range(4) for name in tasks.SPLITS})
+    task = Task("own", X, T, splits={name: range(4) for name in SPLITS})
     assert len(task.train) == len(task.test) == len(task.validation) == 4
 
 

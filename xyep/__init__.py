@@ -13,19 +13,11 @@ inverse.
 from .cases import Case, select
 from .cells import CUBIC, HONEYCOMB, KAGOME, SQUARE, TRIANGULAR, UnitCell
 from .cost import Cost, CrossEntropy, LogCosine, mismatch
+from .datasets import load_task, read_idx
 from .energy import energy, force, hessian
 from .ensembles import train_ensemble
-from .gradients import (
-    Centered,
-    Estimator,
-    Gradient,
-    GradientWarning,
-    Holomorphic,
-    OneSided,
-    ZeroModeError,
-    ep_gradient,
-    implicit_gradient,
-)
+from .estimators import Centered, Estimator, Holomorphic, OneSided
+from .gradients import Gradient, GradientWarning, ep_gradient, implicit_gradient
 from .lattices import (
     all_to_all,
     cubic_lattice,
@@ -39,18 +31,12 @@ from .lattices import (
     triangular_lattice,
     xor_lattice,
 )
+from .linear_response import ZeroModeError
 from .network import Network, Parameters
 from .optimizers import SGD, Adam, Optimizer, Schedule
 from .provenance import package_version
 from .records import parameters_of
-from .relaxation import (
-    Equilibrium,
-    GaussSeidel,
-    GradientFlow,
-    NotConvergedWarning,
-    Reference,
-    relax,
-)
+from .relaxation import Equilibrium, NotConvergedWarning, relax
 from .responses import (
     affected,
     circular_difference,
@@ -60,8 +46,9 @@ from .responses import (
 )
 from .run import evaluate
 from .settings import IMAGES, Callback, Training
+from .solvers import GaussSeidel, GradientFlow, Reference
 from .store import StoreError, read_tree, write_tree
-from .tasks import Task, load_task, read_idx
+from .tasks import Task
 from .training import train
 
 __version__ = package_version()

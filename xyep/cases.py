@@ -4,17 +4,18 @@ What can be compared between networks is a Dataset over ``network`` and ``seed``
 are the traits of the networks; what has its own sites and couplings is a node a network.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from .checks import check_instance, check_integer
+from .checks import check_instance, check_integer, found
+from .labels import check_traits
 from .network import Network
 from .records import UNITS, attributes, described, history, snapshots
-from .run import Run
+from .run import Run, check_task
 from .settings import Training
 from .tasks import Task
 
@@ -45,10 +46,15 @@ class Case:
     def __post_init__(self) -> None:
         for name, kind in (("net", Network), ("task", Task), ("training", Training)):
             check_instance(name, getattr(self, name), kind)
-        seeds = tuple(check_integer("seeds", s, 0) for s in self.seeds)
+        check_task(self.net, self.task)
+        if isinstance(self.seeds, str) or not isinstance(self.seeds, Iterable):
+            raise TypeError(f"seeds: found {found(self.seeds)}; a list of integers is needed")
+        seeds = tuple(check_integer("seeds", s, 0, 2**63 - 1) for s in self.seeds)
         if not seeds or len(set(seeds)) < len(seeds):
             raise ValueError(f"seeds: found {self.seeds}; at least one, each once, is needed")
         object.__setattr__(self, "seeds", seeds)
+        if self.traits is not None:
+            check_traits(self.traits)
 
 
 def select(ds: xr.Dataset | xr.DataTree, **traits: Any) -> xr.Dataset:
@@ -58,13 +64,23 @@ def select(ds: xr.Dataset | xr.DataTree, **traits: Any) -> xr.Dataset:
     >>> select(ds, shells=4)["network"].values.tolist()
     ['b']
     """
+    check_instance("ds", ds, (xr.Dataset, xr.DataTree))
     ds = ds.to_dataset() if isinstance(ds, xr.DataTree) else ds
+    if "network" not in ds.dims:
+        raise ValueError("ds: found no dimension 'network'; the root of an ensemble is needed")
     keep = np.ones(ds.sizes["network"], bool)
     for name, value in traits.items():
         if name not in ds.coords or ds[name].dims != ("network",):
             known = sorted(str(n) for n, c in ds.coords.items() if c.dims == ("network",))
             raise ValueError(f"{name}: found no such trait; one of {', '.join(known)} is needed")
-        keep &= np.isin(ds[name].values, value if isinstance(value, (list, tuple)) else [value])
+        wanted = list(value) if isinstance(value, (list, tuple)) else [value]
+        text = ds[name].dtype.kind in "OUT"
+        for one in wanted:
+            if isinstance(one, str) != text:
+                raise TypeError(
+                    f"{name}: found {found(one)}; {'text' if text else 'a number'} is needed"
+                )
+        keep &= np.isin(ds[name].values, wanted)
     return ds.isel(network=np.flatnonzero(keep))
 
 

@@ -256,7 +256,7 @@ def _figures(args: argparse.Namespace) -> int:
 
 
 def _data(args: argparse.Namespace) -> int:
-    from .tasks import fetch_mnist, load_task
+    from .datasets import fetch_mnist, load_task
 
     if args.task[:1] == ["fetch"]:
         if args.task[1:] != ["mnist"]:

@@ -12,48 +12,29 @@ it updates.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import coo_array, csr_array, diags_array
-from scipy.sparse.csgraph import connected_components
 
-from .blocks import Layout, Range, graph_of, over_threads
 from .checks import check_instance, check_integer
-from .cost import Cost, as_cost, as_nudging, at_pole, check_targets, gradient_of, mismatch, nudge_of
-from .energy import force, hessian
-from .kernels import loop, updates
+from .contrast import EPGradient
+from .cost import Cost, as_cost, as_nudging, at_pole, check_targets, mismatch
+from .estimators import Estimator, Holomorphic, as_estimator
 from .kernels.elementary import cosine, sine
-from .kernels.fast import (
-    Batch,
-    Model,
-    Phases,
-    Report,
-    Stopping,
-    Sums,
-    contrast_blocks,
-    gradient_blocks,
-)
-from .kernels.linear import Factorisation, narrow_order
+from .linear_response import nudge_solution, polished
 from .network import Network, Parameters
 from .relaxation import (
-    GaussSeidel,
     NotConvergedWarning,
-    Solver,
-    Start,
-    as_solver,
     as_start,
     check_beta,
     check_inputs,
     check_outputs,
-    pack_start,
     relax,
-    tangents,
 )
+from .solvers import GaussSeidel, Solver, as_solver
 
 
 class GradientWarning(UserWarning):
@@ -71,136 +52,6 @@ class GradientWarning(UserWarning):
         ...
     xyep.gradients.GradientWarning: 1 of 1 samples have an output at a pole of the cost, ...
     """
-
-
-@runtime_checkable
-class Estimator(Protocol):
-    """At which nudging strengths equilibria are compared, and with which weights.
-
-    >>> class Skew:
-    ...     "β against −β/2"
-    ...
-    ...     def points(self, beta):
-    ...         return (beta, -beta / 2), (2 / 3 / beta, -2 / 3 / beta)
-    >>> isinstance(Skew(), Estimator)
-    True
-    """
-
-    def points(self, beta: float) -> tuple[Sequence[complex], Sequence[complex]]:
-        """Strengths β_k and weights w_k with Σ w_k = 0 and Σ w_k β_k = 1."""
-        ...
-
-
-@dataclass(frozen=True)
-class Centered:
-    """Strengths (β, −β) with weights ±1/(2β).
-
-    The error is O(β²), and what a truncated relaxation leaves cancels. The default.
-
-    >>> Centered().points(0.1)
-    ((0.1, -0.1), (5.0, -5.0))
-    """
-
-    def points(self, beta: float) -> tuple[Sequence[complex], Sequence[complex]]:
-        """See `Estimator`."""
-        return (beta, -beta), (0.5 / beta, -0.5 / beta)
-
-
-@dataclass(frozen=True)
-class OneSided:
-    """Strengths (β, 0) with weights ±1/β: error O(β).
-
-    >>> OneSided().points(0.1)
-    ((0.1, 0.0), (10.0, -10.0))
-    """
-
-    def points(self, beta: float) -> tuple[Sequence[complex], Sequence[complex]]:
-        """See `Estimator`."""
-        return (beta, 0.0), (1 / beta, -1 / beta)
-
-
-@dataclass(frozen=True)
-class Holomorphic:
-    """N strengths β e^{2πik/N} with weights e^{−2πik/N}/(Nβ), and so complex phases.
-
-    The error is O((β/R)^N) within the radius of convergence R, see `xyep.holomorphic`; for
-    `ep_gradient`, not for training.
-
-    n : N, an even number from 2 to 1024; 2 is the centred estimator
-
-    >>> betas, weights = Holomorphic(4).points(0.5)
-    >>> np.round(betas, 3)
-    array([ 0.5+0.j ,  0. +0.5j, -0.5+0.j , -0. -0.5j])
-    >>> bool(abs(sum(weights)) < 1e-12 and abs(np.dot(weights, betas) - 1) < 1e-12)
-    True
-    """
-
-    n: int = 8
-
-    def __post_init__(self) -> None:
-        if check_integer("points", self.n, 2, 1024) % 2:
-            raise ValueError(f"points: found {self.n}; an even number is needed")
-
-    def points(self, beta: float) -> tuple[Sequence[complex], Sequence[complex]]:
-        """See `Estimator`."""
-        turn = 2 * np.pi * np.arange(self.n) / self.n
-        circle = cosine(turn) + 1j * sine(turn)
-        return tuple(beta * circle), tuple(circle.conj() / (self.n * beta))
-
-
-ESTIMATORS: dict[str, type] = {
-    "centered": Centered,
-    "one_sided": OneSided,
-    "holomorphic": Holomorphic,
-}
-
-
-def as_estimator(estimator: str | Estimator, points: int | None = None) -> Estimator:
-    """An estimator from its name, or the object itself; `points` belongs to "holomorphic".
-
-    >>> as_estimator("holomorphic", 16)
-    Holomorphic(n=16)
-    """
-    if points is not None and estimator != "holomorphic":
-        raise ValueError(f"points: found {points} for {estimator!r}; only 'holomorphic' has points")
-    if isinstance(estimator, str) and estimator in ESTIMATORS:
-        return ESTIMATORS[estimator](*(() if points is None else (points,)))
-    if isinstance(estimator, (str, type)) or not isinstance(estimator, Estimator):
-        raise (ValueError if isinstance(estimator, str) else TypeError)(
-            f"estimator: found {estimator!r}; one of {', '.join(map(repr, ESTIMATORS))} or an "
-            "object with the method of xyep.Estimator is needed"
-        )
-    return estimator
-
-
-def real_points(estimator: Estimator, beta: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Strengths and weights of an estimator that a relaxation can follow, checked."""
-    try:
-        betas, weights = (np.asarray(part, complex) for part in estimator.points(beta))
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"estimator: found `points` of {estimator!r} that are no pair of lists of numbers: "
-            f"{error}; strengths and weights are needed"
-        ) from error
-    if betas.ndim != 1 or betas.shape != weights.shape or len(betas) < 2:
-        raise ValueError(
-            f"estimator: found strengths of shape {betas.shape} and weights of shape "
-            f"{weights.shape} from `points`; as many of each, at least two, are needed"
-        )
-    if (betas.imag != 0).any() or (weights.imag != 0).any():
-        raise ValueError(
-            f"estimator: found complex strengths from {estimator!r}; relaxations and training need "
-            "real ones"
-        )
-    size = np.abs(weights).sum()
-    # NaN is none of these
-    fits = abs(weights.sum()) <= 1e-9 * size and abs((weights * betas).sum() - 1) <= 1e-9
-    if not fits:
-        raise ValueError(
-            f"estimator: found weights {weights.real} at strengths {betas.real} from "
-            f"{estimator!r}; weights that sum to 0, and to 1 times their strengths, are needed"
-        )
-    return tuple(map(float, betas.real)), tuple(map(float, weights.real))
 
 
 @dataclass(frozen=True)
@@ -265,231 +116,6 @@ class Gradient:
         )
 
 
-class EPGradient:
-    """The EP gradient of batches of one size; memory is kept from batch to batch.
-
-    ``load`` inputs and targets (again where they change), then call it with parameters and a start
-    (see `pack_start`).
-    """
-
-    def __init__(
-        self,
-        net: Network,
-        n_samples: int,
-        *,
-        beta: float,
-        estimator: Estimator,
-        nudging: str,
-        cost: Cost,
-        solver: Solver,
-        nudged_solver: Solver,
-        threads: int,
-    ) -> None:
-        self.net, self.n_samples, self.cost, self.nudging = net, n_samples, cost, nudging
-        self.solver, self.nudged_solver, self.threads = solver, nudged_solver, threads
-        betas, weights = real_points(estimator, beta)
-        # Σ w_k ∂E_k as contrasts of two states each, all but one against the same last state
-        self.contrasts = [((b, betas[-1]), w) for b, w in zip(betas[:-1], weights[:-1])]
-        self.layout = layout = Layout(net, n_samples, getattr(solver, "dtype", "float64"))
-        free, clamped, target = (layout.empty(n) for n in (net.n_free, net.n_inputs, net.n_outputs))
-        self._batch = Batch(free, clamped, target, layout.mask)
-        units, shape = len(layout.units), (3, layout.n_blocks, layout.width)
-        self._sums = Sums(np.zeros((units, net.n_parameters)), np.zeros((units, net.n_free, 2)))
-        self.residual, self.iterations = np.zeros((2, *shape), layout.dtype)
-        self._outputs = np.zeros((2, *target.shape), layout.dtype)
-        self._report = Report(self.residual, self.iterations, self._outputs)
-        self._unit = {unit: number for number, unit in enumerate(layout.units)}
-        self._packed = False
-
-    def load(self, inputs: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> None:
-        """The next batch: these `rows` of (sample, input) and (sample, output) phases."""
-        self._inputs, self.targets, self._rows, self._packed = inputs, targets[rows], rows, False
-
-    @property
-    def inputs(self) -> np.ndarray:
-        """(sample, input) phases of the batch."""
-        return self._inputs[self._rows]
-
-    def __call__(self, parameters: Parameters, start: Start, confirm: bool = True) -> np.ndarray:
-        """Flat gradient (see `Parameters.flatten`); `phases` and `report` tell where it was taken.
-
-        `confirm` : read the residual of a state reached by a fixed number of sweeps.
-        """
-        psi = parameters.bias_phase
-        direction = np.stack([cosine(psi), sine(psi)])
-        solver, nudged = self.solver, self.nudged_solver
-        vector = np.zeros(self.net.n_parameters + 2 * self.net.n_sites)
-        state: Start | np.ndarray = start
-        for number, (betas, weight) in enumerate(self.contrasts):
-            phases = (0, 3) if number == 0 else (1, 3)
-            if isinstance(solver, GaussSeidel) and isinstance(nudged, GaussSeidel):
-                stops = solver.stopping(self.net, confirm), nudged.stopping(self.net, confirm)
-                self._relax_fast(parameters, direction, start, betas, phases, stops)
-            else:
-                state = self._relax_generic(parameters, state, betas, phases)
-            factor, amplitude = -weight / self.n_samples, parameters.bias_amplitude
-            vector = vector + updates.gradient_of(self._sums, amplitude, direction, factor)
-        return vector
-
-    def _pack(self, blocks: Range) -> None:
-        if not self._packed:
-            samples, batch = self.layout.samples(blocks), self._batch
-            self.layout.pack(self._inputs, self._rows[samples], batch.inputs, blocks)
-            if self.nudging != "tangent":
-                self.layout.pack(self.targets, samples, batch.target, blocks)
-
-    def _relax_fast(
-        self,
-        p: Parameters,
-        direction: np.ndarray,
-        start: Start,
-        betas: tuple[float, float],
-        phases: Range,
-        stops: tuple[Stopping, Stopping],
-    ) -> None:
-        layout, net, batch = self.layout, self.net, self._batch
-        bias = (p.bias_amplitude * direction).T[net.n_inputs :].astype(layout.dtype, order="C")
-        model = Model(graph_of(net), p.couplings.astype(layout.dtype), bias)
-        nudges, laws = zip(*(nudge_of(self.cost, b, self.nudging) for b in (0.0, *betas)))
-        law = next((law for law in laws if law is not None), None)
-
-        def run(blocks: Range, chosen: Range) -> None:
-            if chosen[0] == 0:
-                self._pack(blocks)
-                pack_start(layout, start, batch.u, blocks)
-            unit = self._unit[blocks]
-            sums = Sums(self._sums.coupling[unit], self._sums.site[unit])
-            which = Phases(nudges, (stops[0], stops[1], stops[1]), *chosen)
-            gradient_blocks(layout.lanes, blocks, batch, model, which, law, self._report, sums)
-
-        if self.nudging == "tangent":
-            if phases[0] == 0:
-                over_threads(lambda blocks: run(blocks, (0, 1)), layout.units, self.threads)
-            layout.pack_vectors(tangents(self.cost, self.outputs, self.targets), batch.target)
-            phases = (1, 3)
-        over_threads(lambda blocks: run(blocks, phases), layout.units, self.threads)
-        self._packed = True
-
-    def epochs(
-        self,
-        epochs: Range,
-        records: NDArray[np.bool_],
-        start: loop.Start,
-        rule: loop.Rule,
-        state: tuple[np.ndarray, np.ndarray],
-    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Epochs in one compiled call: θ after them, and what `report` tells, of those recorded.
-
-        `state` is θ and the optimizer's own, which changes in place. For `GaussSeidel`, a single
-        contrast and nudging by the cost, with `load` done; see `kernels.loop`.
-        """
-        solver, nudged_solver = self.solver, self.nudged_solver
-        assert isinstance(solver, GaussSeidel) and isinstance(nudged_solver, GaussSeidel)
-        layout, batch = self.layout, self._batch
-        self._pack(layout.everything)
-        ((betas, weight),) = self.contrasts
-        nudges, laws = zip(*(nudge_of(self.cost, b, self.nudging) for b in (0.0, *betas)))
-        free, nudged = solver.stopping(self.net), nudged_solver.stopping(self.net)
-        count = int(np.count_nonzero(records))
-        shape = (count, 3, layout.n_blocks, layout.width)
-        kept = loop.Kept(
-            np.empty((count, layout.n_blocks, *batch.target.shape[1:]), layout.dtype),
-            np.zeros(shape, layout.dtype),
-            np.zeros(shape, layout.dtype),
-        )
-        phases = Phases(nudges, (free, nudged, nudged), 0, 3)
-        units = np.array(layout.units)
-        plan = loop.Plan(start, rule, graph_of(self.net), phases, weight, self.n_samples, units)
-        law = next((law for law in laws if law is not None), None)
-        theta = loop.train_epochs(
-            layout.lanes, epochs, plan, batch, law, *state, records, self._report, kept
-        )
-        found = []
-        for values in kept[1:]:
-            # (record, phase, block, lane) → (phase, record × sample)
-            samples = layout.per_sample(values).astype(float)
-            found.append(np.moveaxis(samples, 1, 0).reshape(3, -1))
-        found[0][np.isnan(found[0])] = np.inf
-        outputs = np.concatenate([layout.unpack(u) for u in kept[0]]) if count else np.empty(0)
-        return theta, (outputs, found[0], found[1])
-
-    def _relax_generic(
-        self,
-        p: Parameters,
-        start: Start | np.ndarray,
-        betas: tuple[float, float],
-        phases: Range,
-    ) -> np.ndarray | str:
-        """The same phases with any solver; the contrast is the same kernel. Returns the start."""
-        layout, net, batch = self.layout, self.net, self._batch
-        everything = layout.everything
-        if callable(start):
-            start = np.concatenate([self.inputs, start(0, self.n_samples)], axis=1)
-        states = [batch.u]
-        for phase, beta in enumerate((0.0, *betas)):
-            if phase and not beta:
-                states.append(batch.u.copy())
-                self._outputs[phase - 1] = batch.u[:, -net.n_outputs :]
-                continue
-            if phase < phases[0]:
-                continue
-            solver = self.nudged_solver if phase else self.solver
-            keywords = {"targets": self.targets, "beta": beta, "cost": self.cost}
-            keywords |= {"nudging": self.nudging, "threads": self.threads, "warn": False}
-            eq = relax(net, p, self.inputs, initial=start, method=solver, **keywords)
-            state = layout.empty(net.n_free) if phase else batch.u
-            free = eq.phases[:, net.n_inputs :]
-            layout.pack(free, layout.samples(everything), state, everything)
-            self.residual[phase] = layout.spread(eq.residual)
-            self.iterations[phase] = layout.spread(eq.iterations)
-            if phase:
-                states.append(state)
-                self._outputs[phase - 1] = state[:, -net.n_outputs :]
-            else:
-                start = eq.phases
-        self._pack(everything)
-        sums = Sums(self._sums.coupling[0], self._sums.site[0])
-        graph, n = graph_of(net), layout.n_blocks
-        contrast_blocks(layout.lanes, n, states[1], states[2], batch, graph, sums)
-        return start
-
-    @property
-    def outputs(self) -> np.ndarray:
-        """(sample, output) phases of the free equilibrium."""
-        return self.layout.unpack(self._batch.u[:, -self.net.n_outputs :])
-
-    @property
-    def phases(self) -> np.ndarray:
-        """(sample, site) phases of the free equilibrium."""
-        return np.concatenate([self.inputs, self.layout.unpack(self._batch.u)], axis=1)
-
-    def lazy_phases(self) -> Callable[[], np.ndarray]:
-        """The same when called, of a copy of the present state."""
-        u, inputs, layout = self._batch.u.copy(), self.inputs, self.layout
-        return lambda: np.concatenate([inputs, layout.unpack(u)], axis=1)
-
-    def report(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(sample, output) phases at the free equilibrium, (phase, sample) residuals and sweeps."""
-        found = (self.layout.per_sample(a).astype(float) for a in (self.residual, self.iterations))
-        residual, sweeps = found
-        residual[np.isnan(residual)] = np.inf  # an overflow has left no phases, and so no torque
-        return self.outputs, residual, sweeps
-
-    @property
-    def at_pole(self) -> NDArray[np.bool_]:
-        """(sample,) whether an output sits at a pole of the cost where ∂C/∂φ is taken."""
-        if self.nudging == "tangent":
-            return at_pole(self.cost, self.outputs, self.targets)
-        used = [k for k, beta in enumerate(self.contrasts[-1][0]) if beta]
-        nudged = (self.layout.unpack(self._outputs[k]) for k in used)
-        return np.any([at_pole(self.cost, state, self.targets) for state in nudged], axis=0)
-
-    def converged(self, residual: np.ndarray) -> NDArray[np.bool_]:
-        """(phase, sample) whether each phase is at the residual asked for, if any was."""
-        tol = [s.tol for s in (self.solver, self.nudged_solver, self.nudged_solver)]
-        return np.stack([np.isfinite(r) if t is None else r <= t for r, t in zip(residual, tol)])
-
-
 def prepare(
     net: Network, inputs: ArrayLike, targets: ArrayLike, initial_states: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -498,6 +124,26 @@ def prepare(
     t = check_outputs(net, targets, len(x))
     m = check_integer("initial_states", initial_states, 1)
     return np.repeat(x, m, axis=0), np.repeat(t, m, axis=0)
+
+
+def check_states(initial: ArrayLike | str | None, initial_states: int) -> None:
+    """Raise for several initial states that would all be the aligned one."""
+    m = check_integer("initial_states", initial_states, 1)
+    if isinstance(initial, str) and initial == "aligned" and m > 1:
+        raise ValueError(
+            f"initial_states: found {m} with an aligned start, which is one state; 1 is needed"
+        )
+
+
+def _check_holomorphic(method: str | Solver | None, options: dict[str, Any]) -> None:
+    """Raise for what would change nothing."""
+    given = {"method": method} | options
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(
+                f"{name}: found {value!r} for estimator='holomorphic', which has a solver of its "
+                "own, Newton's method; none is needed"
+            )
 
 
 def enough_for(beta: float) -> GaussSeidel:
@@ -584,6 +230,7 @@ def ep_gradient(
     """
     check_instance("net", net, Network)
     p = net.check_parameters(parameters)
+    check_states(initial, initial_states)
     inputs, targets = prepare(net, inputs, targets, initial_states)
     cost, beta, estimator = as_cost(cost), check_beta(beta), as_estimator(estimator, points)
     nudging, threads = as_nudging(cost, nudging), check_integer("threads", threads, 1)
@@ -591,10 +238,14 @@ def ep_gradient(
     options: dict[str, Any] = {"tol": tol, "sweeps": sweeps, "over_relaxation": over_relaxation}
     options |= {"max_sweeps": max_sweeps, "dtype": dtype, "rtol": rtol, "atol": atol}
     options |= {"max_time": max_time, "max_steps": max_steps}
+    method_given = method
     if method is None:
         asked = not (tol is None and sweeps is None and dtype is None)
         method = "fast" if asked else enough_for(beta)
+    if isinstance(estimator, Holomorphic):
+        _check_holomorphic(method_given, options | {"nudged_method": nudged_method})
     solver = as_solver(method, **options)
+    check_beta(beta, dtype=getattr(solver, "dtype", "float64"))
     start = as_start(net, initial, len(inputs), seed)
     if isinstance(estimator, Holomorphic):
         from .holomorphic import holomorphic_gradient
@@ -603,7 +254,7 @@ def ep_gradient(
             net, p, inputs, targets, start, beta, estimator, cost, nudging, threads
         )
     else:
-        nudged = solver if nudged_method is None else as_solver(nudged_method)
+        nudged = solver if nudged_method is None else as_solver(nudged_method, name="nudged_method")
         if type(nudged) is not type(solver) or getattr(nudged, "dtype", 0) != getattr(
             solver, "dtype", 0
         ):
@@ -661,69 +312,6 @@ def _warn(gradient: Gradient, n: int, stacklevel: int) -> None:
         )
 
 
-class ZeroModeError(ValueError):
-    """Some sites can be rotated without changing the energy, and the cost changes with it.
-
-    >>> import xyep
-    >>> free = xyep.Network([(0, 1)], inputs=[], outputs=[1])  # no input, no bias
-    >>> p = free.init_parameters(seed=0)._replace(bias_amplitude=np.zeros(2))
-    >>> xyep.implicit_gradient(free, p, np.zeros((1, 0)), [[1.0]])
-    Traceback (most recent call last):
-        ...
-    xyep.gradients.ZeroModeError: parameters: the network has 1 zero mode(s), ...
-    """
-
-
-class LinearResponse:
-    """H⁻¹ over the free sites at one equilibrium.
-
-    Without bias or clamped neighbour anywhere, a connected component of the network can be rotated
-    freely (a zero mode). Such modes are found from the couplings, not from small eigenvalues; they
-    are held fixed, and a source that acts along one is an error.
-    """
-
-    def __init__(self, net: Network, parameters: Parameters, phases: np.ndarray) -> None:
-        n, last = net.n_inputs, net.n_outputs
-        self.net, self.hessian = net, hessian(net, parameters, phases)
-        free = csr_array(self.hessian[n:, n:])
-        self.modes, self.spring = zero_modes(net, parameters), np.zeros(free.shape[0])
-        if len(self.modes):
-            # a spring at one site of each mode holds it, and is not felt by a source without torque
-            self.spring[self.modes.argmax(axis=1)] = np.abs(free.data).max(initial=1.0)
-            free = csr_array(free + diags_array(self.spring))
-        self.factorisation = Factorisation(free, narrow_order(free, last))
-
-    def without_rotation(self, source: np.ndarray) -> np.ndarray:
-        """The part of a source that acts along no zero mode."""
-        return source - self.modes.T @ (self.modes @ source)
-
-    def solve(self, source: np.ndarray) -> np.ndarray:
-        """H⁻¹ source for a (free site,) or (free site, k) source."""
-        source = np.asarray(source, float)
-        if not len(self.modes):
-            return self.factorisation.solve(source)
-        along = np.abs(self.modes @ source).max()
-        if along > 1e-9 * max(1.0, np.abs(source).max()):
-            raise ZeroModeError(
-                f"parameters: the network has {len(self.modes)} zero mode(s), as some sites feel "
-                f"neither bias nor input, and the cost acts along it (overlap {along:.1e}); give "
-                "these sites a bias or an input"
-            )
-        return self.without_rotation(self.factorisation.solve(source))
-
-
-def zero_modes(net: Network, parameters: Parameters) -> NDArray[np.float64]:
-    """(mode, free site) unit vectors of the free rotations: components without input and bias."""
-    p = net.check_parameters(parameters)
-    live = net.edges[p.couplings[net.parameter] != 0]
-    graph = coo_array((np.ones(len(live)), live.T), shape=(net.n_sites,) * 2)
-    count, label = connected_components(graph, directed=False)
-    held = np.unique(label[(np.arange(net.n_sites) < net.n_inputs) | (p.bias_amplitude != 0)])
-    modes = np.array([label == c for c in range(count) if c not in held], float)
-    modes = modes.reshape(-1, net.n_sites)[:, net.n_inputs :]
-    return modes / np.sqrt(modes.sum(axis=1, keepdims=True))
-
-
 def implicit_gradient(
     net: Network,
     parameters: Parameters,
@@ -757,6 +345,7 @@ def implicit_gradient(
     """
     check_instance("net", net, Network)
     p, cost = net.check_parameters(parameters), as_cost(cost)
+    check_states(initial, initial_states)
     inputs, targets = prepare(net, inputs, targets, initial_states)
     check_targets(cost, targets)
     if isinstance(method, str) and tol is None:
@@ -786,29 +375,3 @@ def implicit_gradient(
         beyond_radius=np.zeros(len(outputs), bool),
         _phases=states,
     )
-
-
-def polished(
-    net: Network, parameters: Parameters, phases: np.ndarray, steps: int = 3
-) -> np.ndarray:
-    """One free equilibrium to the last digits, by Newton's method as long as it comes closer."""
-    left = force(net, parameters, phases)[net.n_inputs :]
-    for _ in range(steps):
-        linear, trial = LinearResponse(net, parameters, phases), phases.copy()
-        trial[net.n_inputs :] += linear.solve(linear.without_rotation(left))
-        there = force(net, parameters, trial)[net.n_inputs :]
-        if not np.abs(there).max() < np.abs(left).max():
-            break
-        phases, left = trial, there
-    return phases
-
-
-def nudge_solution(
-    net: Network, parameters: Parameters, phases: np.ndarray, target: np.ndarray, cost: Cost
-) -> NDArray[np.float64]:
-    """−H⁻¹ ∂C/∂φ of one sample over all sites, zero at the clamped ones: the limit β → 0."""
-    source, response = np.zeros(net.n_free), np.zeros(net.n_sites)
-    outputs = phases[net.n_sites - net.n_outputs :]
-    source[net.n_free - net.n_outputs :] = gradient_of(cost, outputs, target)
-    response[net.n_inputs :] = -LinearResponse(net, parameters, phases).solve(source)
-    return response

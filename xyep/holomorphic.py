@@ -20,10 +20,13 @@ from scipy.sparse import coo_array, csr_array, diags_array
 
 from .checks import check_array
 from .cost import Cost, CrossEntropy, LogCosine, at_pole, mismatch
-from .gradients import Gradient, Holomorphic, LinearResponse, polished
+from .estimators import Holomorphic
+from .gradients import Gradient
 from .kernels.linear import Factorisation
+from .linear_response import LinearResponse, polished
 from .network import Network, Parameters
-from .relaxation import GaussSeidel, Start, relax
+from .relaxation import Start, relax
+from .solvers import GaussSeidel
 
 #: Newton steps from one point to the next after which a branch counts as lost.
 STEPS = 40

@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from .checks import check_array, check_choice, check_instance, check_number, check_phases
 from .cost import Cost, as_cost, check_targets
-from .gradients import LinearResponse, nudge_solution
+from .linear_response import LinearResponse, nudge_solution
 from .network import Network, Parameters
-from .relaxation import Equilibrium, Solver, check_beta, check_outputs, relax
+from .relaxation import Equilibrium, check_beta, check_outputs, relax
+from .solvers import Solver
 
 
 def circular_difference(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:

@@ -7,14 +7,16 @@ import numpy as np
 from . import random
 from .blocks import over_threads
 from .checks import check_choice, check_instance, check_integer
+from .contrast import EPGradient
 from .cost import Cost, as_cost, check_targets, mismatch
-from .gradients import EPGradient, as_estimator
+from .estimators import as_estimator
 from .kernels import loop
 from .network import Network, Parameters
 from .optimizers import SGD, Adam, schedule
-from .relaxation import ALIGNED, GaussSeidel, Solver, Start, relax
+from .relaxation import ALIGNED, Start, relax
 from .responses import circular_difference, input_response, nudge_response, pattern_response
 from .settings import RESPONSES, Training, given
+from .solvers import GaussSeidel, Solver, as_solver
 from .tasks import Task
 
 # streams of random numbers within one seed; the first counter is the epoch
@@ -84,7 +86,13 @@ def evaluate(
     check_instance("net", net, Network)
     check_instance("task", task, Task)
     m, n = check_integer("initial_states", initial_states, 1), len(task)
-    check_choice("start", start, ("random", "aligned"))
+    if check_choice("start", start, ("random", "aligned")) == "aligned" and m > 1:
+        raise ValueError(
+            f"initial_states: found {m} with start='aligned', which is one state; 1 is needed"
+        )
+    check_task(net, task)
+    check_targets(as_cost(cost), task.targets)
+    solver = as_solver(solver, name="solver")
     rows = np.repeat(np.arange(n), m)
     outputs, unconverged = np.empty((n * m, net.n_outputs)), 0
     for first in range(0, n * m, CHUNK):
@@ -110,6 +118,15 @@ def evaluate(
         "solved": float(right.all(axis=0).mean()),
         "unconverged": unconverged,
     }
+
+
+def check_task(net: Network, task: Task) -> None:
+    """Raise unless a network has as many inputs and outputs as the task."""
+    if task.inputs.shape[1] != net.n_inputs or task.targets.shape[1] != net.n_outputs:
+        raise ValueError(
+            f"task: {task.name} has {task.inputs.shape[1]} inputs and {task.targets.shape[1]} "
+            f"outputs, but net has {net.n_inputs} and {net.n_outputs}; they must agree"
+        )
 
 
 #: Epochs of one compiled call at most, so that a keyboard interrupt is heard.
@@ -200,11 +217,7 @@ class Run:
         check_instance("task", task, Task)
         self.net, self.task, self.training, self.threads = net, task, training, threads
         self.seed = check_integer("seed", seed, 0, 2**63 - 1)
-        if task.inputs.shape[1] != net.n_inputs or task.targets.shape[1] != net.n_outputs:
-            raise ValueError(
-                f"task: {task.name} has {task.inputs.shape[1]} inputs and {task.targets.shape[1]} "
-                f"outputs, but net has {net.n_inputs} and {net.n_outputs}; they must agree"
-            )
+        check_task(net, task)
         check_targets(as_cost(training.cost), task.targets)
         self.train = task.numbers("train")
         self.validation = task.validation if "validation" in task.splits else None

@@ -16,9 +16,10 @@ import numpy as np
 from .checks import check_choice, check_integer, check_number, check_options, found
 from .cost import Cost, CrossEntropy, LogCosine, as_cost, as_nudging
 from .digest import digest
-from .gradients import Estimator, as_estimator, real_points
+from .estimators import Estimator, as_estimator, real_points
 from .optimizers import Adam, Optimizer, Schedule, schedule
-from .relaxation import GaussSeidel, GradientFlow, Reference, Solver, check_beta
+from .relaxation import check_beta
+from .solvers import GaussSeidel, GradientFlow, Reference, Solver
 
 _T = TypeVar("_T")
 
@@ -131,10 +132,21 @@ class Training:
                 f"{self.final_states}, with start='aligned', which is one state; 1, and 0 or 1, "
                 "are needed"
             )
+        if self.start == "aligned" and self.probe_states > 1:
+            raise ValueError(
+                f"probe_states: found {self.probe_states} with start='aligned', which is one "
+                "state; 1 is needed"
+            )
         self._check_gradient()
         self._check_solvers()
         schedule(self.schedule)
-        check_number("coupling_decay", self.coupling_decay, 0.0)
+        decay = check_number("coupling_decay", self.coupling_decay, 0.0)
+        if decay * self.optimizer.learning_rate >= 1:
+            raise ValueError(
+                f"coupling_decay: found {decay:g} with a learning rate of "
+                f"{self.optimizer.learning_rate:g}; less than {1 / self.optimizer.learning_rate:g} "
+                "is needed, or an update turns couplings around"
+            )
         if self.callback is not None and not callable(self.callback):
             raise TypeError(
                 f"callback: found {found(self.callback)}; a function of the run is needed"
@@ -145,7 +157,7 @@ class Training:
         check_beta(self.beta)
         if self.response_beta is None:
             object.__setattr__(self, "response_beta", self.beta)
-        check_beta(given(self.response_beta), zero=True)
+        check_beta(given(self.response_beta), zero=True, name="response_beta")
         cost = as_cost(self.cost)
         object.__setattr__(self, "cost", cost)
         object.__setattr__(self, "nudging", as_nudging(cost, self.nudging))
@@ -177,17 +189,15 @@ class Training:
                 f"nudged_solver: found {self.nudged_solver!r}; one of the kind and dtype of "
                 f"solver={self.solver!r} is needed"
             )
-        if kinds[0][1] == "float32" and abs(self.beta) < 1e-4:
-            raise ValueError(
-                f"beta: found {self.beta:g} with a solver in float32, whose rounding hides it; at "
-                "least 1e-4, or dtype='float64', is needed"
-            )
+        check_beta(self.beta, dtype=kinds[0][1] or "float64")
 
     def _check_shots(self) -> None:
         for name in ("responses", "snapshots"):
             if not isinstance(getattr(self, name), (tuple, list, range, np.ndarray)):
                 raise TypeError(f"{name}: found {found(getattr(self, name))}; a list is needed")
         responses = tuple(check_choice("responses", r, RESPONSES) for r in self.responses)
+        if len(set(responses)) < len(responses):
+            raise ValueError(f"responses: found {responses}; each once is needed")
         object.__setattr__(self, "responses", responses)
         shots = tuple(check_integer("snapshots", s, 0, self.epochs) for s in self.snapshots)
         if list(shots) != sorted(set(shots)):

@@ -11,14 +11,14 @@ import xarray as xr
 
 from .checks import check_flag, check_instance, check_integer
 from .cost import Cost
+from .estimators import Estimator
 from .files import StoreError, beside, locked, make_folder, remove, writing
-from .gradients import Estimator
 from .network import Network, Parameters
 from .optimizers import Optimizer, Schedule, constant, schedule
 from .records import attributes, run_tree, training_of
-from .relaxation import Solver
 from .run import HISTORY, Run
 from .settings import RESPONSES, Callback, Training, make_training
+from .solvers import Solver
 from .store import (
     check_same,
     load_arrays,

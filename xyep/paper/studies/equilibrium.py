@@ -13,8 +13,9 @@ from ...gradients import GradientWarning, ep_gradient, implicit_gradient
 from ...lattices import all_to_all, layered, xor_lattice
 from ...network import Network
 from ...random import phases as random_phases
-from ...relaxation import GaussSeidel, GradientFlow, NotConvergedWarning, relax
+from ...relaxation import NotConvergedWarning, relax
 from ...responses import circular_difference
+from ...solvers import GaussSeidel, GradientFlow
 from ...tasks import Task
 
 #: To equilibrium, as well as float64 can tell.

@@ -10,15 +10,16 @@ import numpy as np
 import xarray as xr
 
 from ...cases import Case
+from ...datasets import load_task
 from ...energy import force
 from ...ensembles import train_ensemble
 from ...network import Network
 from ...optimizers import Adam
 from ...random import normal
-from ...relaxation import GaussSeidel, relax
+from ...relaxation import relax
 from ...responses import nudge_response
 from ...settings import Training, make_training
-from ...tasks import load_task
+from ...solvers import GaussSeidel
 from .xor import skip_networks
 
 Lattices = Mapping[str, Sequence[Network]]

@@ -7,14 +7,16 @@ import numpy as np
 import xarray as xr
 
 from ...cases import Case
+from ...datasets import load_task
 from ...ensembles import train_ensemble
 from ...lattices import all_to_all, iris_lattice, layered
 from ...network import Network
 from ...optimizers import Adam
 from ...records import parameters_of
-from ...relaxation import GaussSeidel, relax
+from ...relaxation import relax
 from ...settings import Training, make_training
-from ...tasks import Task, load_task
+from ...solvers import GaussSeidel
+from ...tasks import Task
 
 INPUTS, OUTPUTS, FOLDS = 4, 3, 5
 

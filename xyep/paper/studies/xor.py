@@ -8,12 +8,12 @@ import xarray as xr
 
 from ...cases import Case
 from ...cost import LogCosine
+from ...datasets import load_task
 from ...ensembles import train_ensemble
 from ...lattices import all_to_all, layered, xor_lattice
 from ...network import Network
-from ...relaxation import GaussSeidel, GradientFlow
 from ...settings import Training, make_training
-from ...tasks import load_task
+from ...solvers import GaussSeidel, GradientFlow
 
 
 def xor_networks(lattice_sizes: Sequence[int], shells: Sequence[int]) -> dict[str, Network]:
