@@ -177,7 +177,8 @@ class Task:
     def numbers(self, name: str) -> NDArray[np.intp]:
         """Sample numbers of one split: "train", "validation" or "test".
 
-        >>> load_task("xor").numbers("test")
+        >>> import xyep
+        >>> xyep.load_task("xor").numbers("test")
         array([0, 1, 2, 3])
         """
         check_choice("name", name, SPLITS)
@@ -193,7 +194,8 @@ class Task:
     def part(self, name: str) -> "Task":
         """The samples of one split as a task of its own.
 
-        >>> load_task("iris").part("test")
+        >>> import xyep
+        >>> xyep.load_task("iris").part("test")
         <Task iris_test: 30 samples, all in train and test; 4 inputs, 3 outputs, 3 classes>
         """
         keep = self.numbers(name)
@@ -230,7 +232,8 @@ class Task:
     def classify(self, output_phases: ArrayLike) -> NDArray[np.intp]:
         """(…, output) phases in radians → (…,) classes: argmax_o sin φ_o; of one output, sin φ > 0.
 
-        >>> load_task("xor").classify([[0.1], [-0.1], [3.0]])
+        >>> import xyep
+        >>> xyep.load_task("xor").classify([[0.1], [-0.1], [3.0]])
         array([1, 0, 1])
         """
         return _classify(np.asarray(output_phases))
