@@ -10,8 +10,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import xarray as xr
 
 from .cases import Case, stacked
 from .checks import check_instance, check_integer
+from .digest import digest
 from .files import is_locked, locked, make_folder, remove, writing
 from .records import attributes
 from .run import Run
@@ -78,15 +80,70 @@ def train_ensemble(
     for name, case in cases.items():
         check_instance(f"cases[{name!r}]", case, Case)
         _check_name(name)
+    other = _instead.get()
+    if other is not None:
+        return other(cases)
     workers = cores() if workers is None else check_integer("workers", workers, 1)
     scheduler = _check_scheduler(scheduler)
     path = None if store is None else local_path(store)
     with _signals(), contextlib.nullcontext() if path is None else locked(path):
-        return stacked(cases, _results(cases, path, workers, scheduler, title))
+        results = _results(cases, path, workers, scheduler, title)
+        record = _record.get()
+        if record is not None:
+            record |= {key: Made(results[key]) for key in results}
+        return stacked(cases, results)
 
 
 Key = tuple[str, int]
 Arrays = dict[str, np.ndarray]
+
+
+class Made:
+    """What is kept to know a run again: a digest of all that it computed, and its time in s."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self.sha256 = digest({name: a for name, a in arrays.items() if name != "seconds"})
+        self.seconds = float(arrays["seconds"])
+
+
+_record: ContextVar[dict[Key, Made] | None] = ContextVar("record", default=None)
+_instead: ContextVar[Callable[[Mapping[str, Case]], xr.DataTree] | None] = ContextVar(
+    "instead", default=None
+)
+
+
+@contextmanager
+def recorded() -> Iterator[dict[Key, Made]]:
+    """Of all runs of the ensembles that are trained in this context, by case and seed: `Made`."""
+    found: dict[Key, Made] = {}
+    token = _record.set(found)
+    try:
+        yield found
+    finally:
+        _record.reset(token)
+
+
+@contextmanager
+def instead(make: Callable[[Mapping[str, Case]], xr.DataTree]) -> Iterator[None]:
+    """In this context, `train_ensemble` trains nothing and returns what `make` does of the cases."""
+    token = _instead.set(make)
+    try:
+        yield
+    finally:
+        _instead.reset(token)
+
+
+def blank(cases: Mapping[str, Case]) -> xr.DataTree:
+    """What `train_ensemble` returns, of runs in which nothing is done yet."""
+    no_time = {"seconds": np.array(0.0)}
+    return stacked(
+        cases,
+        {
+            (name, seed): Run(case.net, case.task, case.training, seed).arrays | no_time
+            for name, case in cases.items()
+            for seed in case.seeds
+        },
+    )
 
 
 def _results(

@@ -47,6 +47,7 @@ POWERS = {"centered": 2, "one_sided": 1}
 class GradientError(Finding):
     """Errors of the EP gradient over β."""
 
+    nodes = ("gradient_error",)
     statement = "At weak nudging, equilibrium propagation yields the gradient of the cost"
     whose = "theory, on which the paper builds"
     rule = (

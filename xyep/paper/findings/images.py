@@ -77,6 +77,7 @@ class Sparse(Finding):
     dense: Net
     difference: Difference
 
+    nodes = ("tuning", "tuning_channels", "images")
     statement = (
         "Local lattices with at most a quarter of the couplings are comparable to dense layers: "
         "MNIST"
@@ -157,6 +158,7 @@ class Question(Finding):
     p: float
     of: int  # questions corrected for
 
+    nodes = ("tuning", "tuning_channels", "images")
     whose = "the paper's question"
     rule = (
         f"Welch's t-test over seeds; yes or no if p < {LEVEL:g}, corrected by Holm over all "
@@ -321,6 +323,7 @@ class Digits(Finding):
     mean: Difference
     baselines: dict[str, float]
 
+    nodes = ("digits_tuning", "digits", "digit_baselines")
     statement = (
         "8×8 digits: a local network answers more right than the 95.0 % of the earlier code and "
         "than a nearest neighbour on the same images"

@@ -118,6 +118,7 @@ class Comparable(Finding):
     baseline: str
     linear: Difference
 
+    nodes = ("tuning", "networks", "baselines")
     statement = "Local lattices reach results comparable to dense networks: Iris"
     whose = "paper"
     rule = (
@@ -196,6 +197,7 @@ class Skips(Finding):
     gains: tuple[Difference, ...]
     p: np.ndarray
 
+    nodes = ("tuning", "networks", "skips")
     statement = "Random long couplings help a lattice whose inputs are far from its outputs: Iris"
     whose = "ours"
     rule = (

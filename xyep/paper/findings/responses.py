@@ -124,6 +124,7 @@ def decay(tree: xr.DataTree) -> Decay:
 class Regions(Finding):
     """Affected share of the hidden sites before and after training."""
 
+    nodes = ("responses",)
     statement = "A lattice organises itself into affected and marginal regions"
     whose = "paper"
     rule = (
@@ -179,6 +180,7 @@ def regions(tree: xr.DataTree) -> Regions:
 class Skips(Finding):
     """Success with and without skip couplings."""
 
+    nodes = ("skips",)
     statement = "Longer skip couplings help"
     whose = "paper"
     rule = (

@@ -18,6 +18,7 @@ PLACES = {"near": "inputs beside the output", "far": "inputs far"}
 class Harder(Finding):
     """Lattices against all-to-all networks."""
 
+    nodes = ("ensembles",)
     statement = "Lattices are harder to train than all-to-all networks"
     whose = "paper"
     rule = (

@@ -3,20 +3,24 @@
 import json
 import os
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from ...checks import check_choice
-from ...ensembles import discard_partial
+from ...ensembles import Made, discard_partial, recorded
 from ...paths import results
 from ...provenance import provenance
 from ...store import StoreError, partial_folder, read_tree, write_tree
 from .. import fresh, scripts
 
 Found = xr.Dataset | xr.DataTree | dict[str, xr.Dataset]
+
+#: Node of the runs that the other nodes are made from.
+RUNS = "runs"
 
 
 def earlier(notebook: str, profile: str) -> xr.DataTree:
@@ -49,7 +53,8 @@ class Study:
     keeps what the function returns: a Dataset as the node, a dict of Datasets or a DataTree as the
     node and nodes below it. If the store holds what the same function made of equal arguments with
     the same code, this is taken instead. `train` does the same for functions that train ensembles,
-    whose finished runs are kept until `finish` writes the tree.
+    whose finished runs are kept until `finish` writes the tree. Of each of these runs, the node
+    ``runs`` has a digest of all that it computed, by which `xyep verify` knows it again.
 
     The published results are not overwritten by a reader who changes a parameter: what is not made
     by ``xyep reproduce`` with the notebook's own parameters goes to the profile "mine", and a line
@@ -66,22 +71,27 @@ class Study:
             )
         given = {name: namespace[name] for name in known}
         scripts.check_parameters(notebook, given)
+        self.notebook = notebook
         self.profile = check_choice("profile", given["profile"], scripts.PROFILES)
         self.where = {"workers": given["workers"], "scheduler": given["scheduler"]}
         self.parameters = {n: v for n, v in given.items() if n not in scripts.OPTIONS}
-        published = results("paper", notebook)
+        self._protect_published(namespace)
+        self.store = results(self.profile, notebook)
+        self.nodes: dict[str, xr.Dataset] = {}
+        self.runs: dict[str, xr.Dataset] = {}  # of each call that trains ensembles, by its key
+        self.made = False
+        self.kept = self._open()
+
+    def _protect_published(self, namespace: MutableMapping[str, Any]) -> None:
+        published = results("paper", self.notebook)
         if self.profile == "paper" and published.exists() and not _asked_for():
-            changed = _changed(self.parameters, _stored_parameters(published))
+            changed = different(self.parameters, _stored_parameters(published))
             if changed:
                 self.profile = namespace["profile"] = "mine"
                 print(
                     f"results/paper was made with other values of {', '.join(changed)} and stays "
                     'as it is: these results and figures go to the profile "mine"'
                 )
-        self.notebook, self.store = notebook, results(self.profile, notebook)
-        self.nodes: dict[str, xr.Dataset] = {}
-        self.made = False
-        self.kept = self._open()
 
     def _open(self) -> xr.DataTree:
         if not self.store.exists():
@@ -129,33 +139,33 @@ class Study:
         ensembles: bool,
     ) -> None:
         key = fresh.key(function, node, arguments, keywords)
-        found = {
-            child.path.lstrip("/"): child.to_dataset(inherit=False)
-            for child in self.kept.subtree
-            if child.attrs.get("made_from") == key
-        }
+        found, runs = kept_of(self.kept, key), runs_of(self.kept, key)
         if not found:
             self.made, started = True, time.monotonic()
             # finished runs of another call or of other code are not taken for those of this one
             partial = {"store": partial_folder(self.store) / key[:16], **self.where}
-            made = function(*arguments, **keywords, **(partial if ensembles else {}))
+            with recorded() as trained:
+                made = function(*arguments, **keywords, **(partial if ensembles else {}))
+            runs = _as_runs(key, trained)
             attrs = {
                 "made_from": key,
                 "made_in_s": round(time.monotonic() - started, 1),
                 **provenance(),
             }
             found = {path: ds.assign_attrs(attrs) for path, ds in _nodes(made, node).items()}
-        twice = sorted(set(found) & set(self.nodes))
+        twice = sorted(set(found) & {RUNS, *self.nodes})
         if twice:
             raise ValueError(f"node: {', '.join(twice)} is there already; another name is needed")
         self.nodes |= found
+        self.runs |= {key: runs} if runs.sizes["run"] else {}
 
     def finish(self) -> xr.DataTree:
         """Write the tree, if anything in it is new, and forget the partial runs."""
         kept = {c.path.lstrip("/") for c in self.kept.subtree if "made_from" in c.attrs}
         parameters = json.loads(json.dumps(self.parameters))
         if self.made or set(self.nodes) != kept or self.kept.attrs.get("parameters") != parameters:
-            tree = xr.DataTree.from_dict(self.nodes)
+            runs = {RUNS: xr.concat(self.runs.values(), "run")} if self.runs else {}
+            tree = xr.DataTree.from_dict(self.nodes | runs)
             times = {ds.attrs["made_from"]: ds.attrs["made_in_s"] for ds in self.nodes.values()}
             tree.attrs = {
                 **provenance(),
@@ -166,6 +176,49 @@ class Study:
             self.kept = self._open()
         discard_partial(self.store)
         return self.kept
+
+
+def kept_of(tree: xr.DataTree, key: str) -> dict[str, xr.Dataset]:
+    """Path → Dataset, of the nodes of a stored tree that the call with this key made."""
+    return {
+        child.path.lstrip("/"): child.to_dataset(inherit=False)
+        for child in tree.subtree
+        if child.attrs.get("made_from") == key
+    }
+
+
+def runs_of(tree: xr.DataTree, key: str) -> xr.Dataset:
+    """The runs of a stored tree that the call with this key has trained; none in older stores."""
+    if RUNS not in tree.children:
+        return _as_runs(key, {})
+    runs = tree[RUNS].to_dataset(inherit=False)
+    return runs.isel(run=np.flatnonzero(runs["made_from"].values == key))
+
+
+def _as_runs(key: str, trained: Mapping[tuple[str, int], Made]) -> xr.Dataset:
+    """Runs of the call with this key, in the order of their cases and seeds."""
+    chosen = sorted(trained)
+
+    def column(values: list[Any], kind: Any, long_name: str, units: str = "1") -> Any:
+        return "run", np.array(values, kind), {"long_name": long_name, "units": units}
+
+    return xr.Dataset(
+        {
+            "sha256": column(
+                [trained[k].sha256 for k in chosen], str, "digest of all that the run computed"
+            ),
+            "seconds": column(
+                [trained[k].seconds for k in chosen], np.float32, "time of the run on one core", "s"
+            ),
+        },
+        {
+            "case": column([name for name, _ in chosen], str, "name of the case in its ensemble"),
+            "case_seed": column([seed for _, seed in chosen], int, "seed of the run"),
+            "made_from": column(
+                [key] * len(chosen), str, "attribute made_from of the nodes that the run is part of"
+            ),
+        },
+    )
 
 
 def _nodes(found: Found, node: str | None) -> dict[str, xr.Dataset]:
@@ -203,7 +256,7 @@ def _stored_parameters(store: Path) -> dict[str, Any]:
         return {}
 
 
-def _changed(parameters: dict[str, Any], stored: dict[str, Any]) -> list[str]:
+def different(parameters: dict[str, Any], stored: dict[str, Any]) -> list[str]:
     """Names of parameters whose values differ from those that a result was made with."""
     plain = json.loads(json.dumps(parameters))
     return sorted(n for n in plain.keys() | stored.keys() if plain.get(n) != stored.get(n))
