@@ -125,7 +125,7 @@ def recorded() -> Iterator[dict[Key, Made]]:
 
 @contextmanager
 def instead(make: Callable[[Mapping[str, Case]], xr.DataTree]) -> Iterator[None]:
-    """In this context, `train_ensemble` trains nothing and returns what `make` does of the cases."""
+    """In this context, `train_ensemble` trains nothing: it returns `make` of its cases."""
     token = _instead.set(make)
     try:
         yield

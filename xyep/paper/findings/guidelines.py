@@ -293,7 +293,8 @@ class Recommendation(Finding):
     statement: str
     numbers: str
     test: str
-    where: str  # node and figure
+    nodes: tuple[str, ...]
+    where: str  # node and figure, in words
     holds: bool  # whether the numbers point in the direction of the statement
     p: float
 
@@ -354,6 +355,7 @@ def _of_reach(f: Reach) -> Iterator[Recommendation]:
                 f"{kind(r.traits)} {r.length} with {r.couplings} couplings" for r in (skip, alike)
             ),
             "Welch's t-test of the decay rates over seeds",
+            ("reach",),
             "`reach`, 06_reach",
             difference.mean > 0,
             difference.p,
@@ -367,6 +369,7 @@ def _of_reach(f: Reach) -> Iterator[Recommendation]:
             f"{label(row.traits)}, inputs at distance {row.traits['distance']:.0f}, all seeds, "
             f"decay length in lattice constants: {before} → {after}",
             "paired t-test of the decay rates over seeds",
+            ("trained_reach",),
             f"`trained_reach` (from {f.source}), 06_reach",
             change.mean > 0,
             change.p,
@@ -391,6 +394,7 @@ def _of_skips(ds: xr.Dataset) -> Iterator[Recommendation]:
             f"Regular skips solve more seeds than {against}",
             f"XOR, {size}×{size}, inputs at distance {distance}: {'; '.join(words)}",
             "Fisher's exact test",
+            ("skips",),
             f"`skips` (from {ds.attrs['source']}), 03_skips",
             runs[regular].mean() > runs[other].mean(),
             fisher_p(runs[regular], runs[other]),
@@ -411,6 +415,7 @@ def _of_time(f: Times) -> Iterator[Recommendation]:
         )
         + ". Untrained lattices of these sizes; nothing follows for larger ones",
         "Mann–Whitney test of the times over seeds",
+        ("relaxation",),
         "`relaxation`, 06_relaxation",
         np.median(many.time[-1]) < np.median(few.time[-1]),
         float(mannwhitneyu(many.time[-1], few.time[-1]).pvalue),
@@ -427,6 +432,7 @@ def _of_states(f: States) -> Iterator[Recommendation]:
         f"XOR, all lattices, {f.epochs} epochs: {text}; an epoch with M = {enough} takes "
         f"{f.cost[enough] / f.cost[one]:.1f} times the sweeps",
         "Fisher's exact test at as many epochs, not as many sweeps; M is chosen from the same runs",
+        ("initial_states",),
         "`initial_states`, 06_initial_states",
         runs[enough].mean() > runs[one].mean(),
         fisher_p(runs[enough], runs[one]),
@@ -445,6 +451,7 @@ def _of_precision(f: Precision) -> Iterator[Recommendation]:
             "small β fails or is only slower is not tested; 01 shows how far a large one is from "
             "the gradient",
             "sign test over seeds; the better β is chosen from the same runs",
+            tuple(PRECISION),
             where,
             top.mean() > low.mean(),
             sign_p(top, low),
@@ -456,6 +463,7 @@ def _of_precision(f: Precision) -> Iterator[Recommendation]:
         f"all precisions and β ≤ {best:g}: "
         + ", ".join(f"{words} {count(pooled[e])}" for e, words in ESTIMATORS.items()),
         "sign test over seeds",
+        tuple(PRECISION),
         where,
         pooled["centered"].mean() > pooled["one_sided"].mean(),
         sign_p(*pooled.values()),
@@ -471,6 +479,7 @@ def _of_precision(f: Precision) -> Iterator[Recommendation]:
             + ", ".join(f"{count_interval(r)} at {v:g} {unit}" for v, r in runs.items())
             + "; larger ones are not tried",
             "Fisher's exact test",
+            (node,),
             f"`{node}`, 06_precision",
             runs[rough].mean() < runs[fine].mean(),
             fisher_p(runs[rough], runs[fine]),
