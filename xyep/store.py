@@ -12,6 +12,7 @@ values.
 """
 
 import json
+import math
 import os
 import re
 import time
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numcodecs.zstd import Zstd  # type: ignore[import-untyped]
 
 from .checks import check_choice, check_instance
 from .digest import digest
@@ -342,7 +344,8 @@ def _read(path: Path, store: Path) -> tuple[dict[str, xr.Dataset], dict[str, str
         warnings.simplefilter("ignore")  # of files that Zarr does not know, as .DS_Store
         for node, ds in _opened(path, problems):
             try:
-                loaded[node] = _loaded(ds)
+                if node not in problems:
+                    loaded[node] = _loaded(ds)
             except Exception as error:  # zarr, numcodecs and xarray each raise their own
                 problems.setdefault(node, _brief(error))
     if not problems and not any(_SHA256 in ds.attrs for ds in loaded.values()):
@@ -361,12 +364,11 @@ def _read(path: Path, store: Path) -> tuple[dict[str, xr.Dataset], dict[str, str
     listed = _listed(path)
     for node in set(listed) - set(loaded):
         problems.setdefault(node, "it is missing")
-    if "/" in loaded and "/" not in problems and _NODES in loaded["/"].attrs:
-        for node, ds in loaded.items():
-            if node not in ("/", *listed):
-                problems.setdefault(node, "it does not belong to this store")
-            elif node != "/" and listed[node] != ds.attrs.get(_SHA256):
-                problems.setdefault(node, "it is another one")
+    for node, ds in loaded.items():
+        if node != "/" and (_NODES in ds.attrs or (listed and node not in listed)):
+            problems.setdefault(node, "it does not belong to this store")
+        elif node != "/" and listed and listed[node] != ds.attrs.get(_SHA256):
+            problems.setdefault(node, "it is another one")
     whole = {node: ds for node, ds in loaded.items() if node not in problems}
     for ds in whole.values():
         ds.attrs = _restored(ds.attrs)
@@ -401,8 +403,19 @@ def _check_metadata(path: Path, problems: dict[str, str]) -> None:
                 found, entry = ({**one, "consolidated_metadata": None} for one in (found, entry))
             if found != entry:
                 problems.setdefault(node, f"the metadata of {name} differ")
+            elif entry.get("data_type") == "string":
+                _check_text(path / name, entry["shape"])
         except Exception as error:
             problems.setdefault(node, _brief(error))
+
+
+def _check_text(path: Path, shape: list[int]) -> None:
+    """Text is decoded into as many items as the chunk says, which may be more than memory has."""
+    for chunk in (path / "c").rglob("*"):
+        if chunk.is_file():
+            said = int.from_bytes(Zstd().decode(chunk.read_bytes())[:4], "little")
+            if said != math.prod(shape):
+                raise ValueError(f"{path.name}: {said} texts instead of {math.prod(shape)}")
 
 
 def _opened(path: Path, problems: dict[str, str]) -> list[tuple[str, xr.Dataset]]:
@@ -412,17 +425,21 @@ def _opened(path: Path, problems: dict[str, str]) -> list[tuple[str, xr.Dataset]
             tree = xr.open_datatree(path, engine="zarr")
             return [(node.path, node.to_dataset(inherit=False)) for node in tree.subtree]
         except Exception as error:
-            problems["/"] = _brief(error)
+            whole = _brief(error)
+    else:
+        whole = ""
     found = []
     for file in sorted(path.rglob("zarr.json")):
         node = "/" + file.parent.relative_to(path).as_posix().strip(".")
         try:
-            if _json(file)["node_type"] == "group":
+            if node not in problems and _json(file)["node_type"] == "group":
                 ds = xr.open_dataset(path, engine="zarr", group=node, consolidated=False)
                 found.append((node, ds))
         except Exception as error:
             if not (file.parent / "c").exists():  # of an array: its node tells
                 problems.setdefault(node, _brief(error))
+    if whole and not problems:
+        problems["/"] = whole
     return found
 
 
