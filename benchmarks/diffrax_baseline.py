@@ -1,13 +1,16 @@
-"""The same physics in JAX: dφ/dt = −∂(E + βC)/∂φ integrated by diffrax, and one EP gradient from the states it ends in.
+"""The same physics in JAX: dφ/dt = −∂(E + βC)/∂φ integrated by diffrax, and its EP gradient.
 
-As one would write it for speed in JAX: compiled once, vmap over samples (each with its own step size), spread over the cores as
-separate devices, the constant field of bias and inputs computed once, and dense matrices between layers, which for the read-out of the
-networks compared here are the only couplings that the integrator sees (the local windows lie below clamped sites and enter through one
-product with a matrix that is zero outside them). Tsit5 with a PI controller; T = 300 and rtol = 1e-3 are those of the code published
-for arXiv:2402.08579, atol = 1e-3 is chosen alike, β = 0.1. `steady` ends a sample's integration at diffrax's steady-state event.
+As one would write it for speed in JAX: compiled once, vmap over samples (each with its own step
+size), spread over the cores as separate devices, the constant field of bias and inputs computed
+once, and dense matrices between layers, which for the read-out of the networks compared here are
+the only couplings that the integrator sees (the local windows lie below clamped sites and enter
+through one product with a matrix that is zero outside them). Tsit5 with a PI controller; T = 300
+and rtol = 1e-3 are those of the code published for arXiv:2402.08579, atol = 1e-3 is chosen alike,
+β = 0.1. `steady` ends a sample's integration at diffrax's steady-state event.
 
-With a negative β the logarithmic cost has a pole at φ_o = t_o + π, into which an output near it is drawn; an explicit integrator cannot
-follow it there, so the integration of such a sample ends when an output comes within 45 mrad (in favour of the baseline's time).
+With a negative β the logarithmic cost has a pole at φ_o = t_o + π, into which an output near it is
+drawn; an explicit integrator cannot follow it there, so the integration of such a sample ends when
+an output comes within 45 mrad (in favour of the baseline's time).
 """
 
 import os
@@ -19,7 +22,7 @@ import numpy as np
 from jax.sharding import AxisType, PartitionSpec
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-POLE = 1e-6  # as in xyep.cost
+POLE = 1e-6  # as in xyep.kernels
 NEAR_POLE = 1e-3
 BETA, TIME, RTOL = 0.1, 300.0, 1e-3
 
@@ -28,10 +31,13 @@ jax.config.update("jax_num_cpu_devices", CORES)
 
 
 class Baseline:
-    """EP gradients of one network, whose free sites are hidden sites and outputs with no couplings among either.
+    """EP gradients of one network without couplings among hidden sites or among outputs.
 
-    estimator : "centered" or "one_sided";  tol : rtol and atol;  steady : with the steady-state event. `load` parameters, then call the
-    rest; what is compiled serves all parameters.
+    estimator : "centered" or "one_sided"
+    tol : rtol and atol
+    steady : with the steady-state event
+
+    `load` parameters, then call the rest; what is compiled serves all parameters.
     """
 
     def __init__(self, net, estimator="centered", dtype="float32", tol=RTOL, steady=False):
@@ -46,7 +52,8 @@ class Baseline:
             or (j[~self.below] < top).any()
         ):
             raise ValueError(
-                f"{net.name}: couplings within a layer, or from inputs to outputs, are not supported"
+                f"net: found {net.name} with couplings within a layer or from inputs to "
+                "outputs; one without is needed"
             )
         self._controller = diffrax.PIDController(rtol=tol, atol=tol, pcoeff=0.3, icoeff=0.4)
         self._event = diffrax.Event([self._at_pole] + [diffrax.steady_state_event()] * steady)
@@ -97,7 +104,7 @@ class Baseline:
         return (beta < 0) & (jnp.cos(phi[self.hidden :] - target).min() < NEAR_POLE - 1)
 
     def _phases(self, parameters, initial, inputs, target):
-        """Free and two nudged states of one sample, with residual, steps and whether an output is at the pole."""
+        """Free and two nudged states of one sample; residual, steps, whether at the pole."""
         windows, readout, amplitude, direction = parameters
         field = (
             (amplitude * direction)
@@ -168,7 +175,7 @@ class Baseline:
         return -jnp.concatenate(parts) / (self.betas[0] - self.betas[1])
 
     def relax(self, inputs, targets, initial):
-        """(sample, phase, free site) states, (sample, phase) residual and steps, (sample,) whether at the pole."""
+        """(sample, phase, free site) states, (sample, phase) residual and steps, (sample,) pole."""
         with self._precision():
             parts = (jnp.asarray(part, self.dtype) for part in (initial, inputs, targets))
             return jax.tree.map(
@@ -183,6 +190,6 @@ class Baseline:
             return np.asarray(self._contrast(self._parameters, *parts), float)
 
     def gradient(self, inputs, targets, initial):
-        """One EP gradient, and what `relax` returns; the number of samples must be a multiple of the number of cores."""
+        """One EP gradient of a multiple of as many samples as cores; and what `relax` returns."""
         relaxed = self.relax(inputs, targets, initial)
         return self.contrast(relaxed[0], inputs), relaxed
