@@ -138,24 +138,28 @@ def sweep(name, dtype, samples, sweeps):
     return {"cpu": seconds, "work": 4 * free * samples, "visits": net.n_free * samples}
 
 
-def gradient(samples, folder, **options):
-    """`ep_gradient` with default arguments, on LCL as it is before training: CPU seconds."""
+def untrained(samples, folder, sharpness):
+    """LCL before training: arguments of its gradient, and the cost where one is asked for."""
     net, task = network("LCL"), images(samples)
-    p = parameters(net, 0, folder)
     inputs, targets = np.asarray(task.inputs, float), np.asarray(task.targets, float)
-    seconds, _ = timed(lambda: xyep.ep_gradient(net, p, inputs, targets, **options))
-    return {"cpu": seconds["cpu"] / samples, "inputs": task.name}
+    cost = {} if sharpness is None else {"cost": xyep.LogCosine(sharpness)}
+    return (net, parameters(net, 0, folder), inputs, targets), cost
 
 
-def direction(samples, folder, **options):
+def gradient(samples, folder, sharpness=None, **options):
+    """`ep_gradient`: CPU seconds a sample."""
+    arguments, cost = untrained(samples, folder, sharpness)
+    seconds, _ = timed(lambda: xyep.ep_gradient(*arguments, **cost, **options))
+    return {"cpu": seconds["cpu"] / samples, "inputs": images(samples).name}
+
+
+def direction(samples, folder, sharpness=None, **options):
     """The same gradient beside that of implicit differentiation, and what is warned of."""
-    net, task = network("LCL"), images(samples)
-    p = parameters(net, 0, folder)
-    inputs, targets = np.asarray(task.inputs, float), np.asarray(task.targets, float)
+    arguments, cost = untrained(samples, folder, sharpness)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        g = xyep.ep_gradient(net, p, inputs, targets, **options)
-    exact = xyep.implicit_gradient(net, p, inputs, targets)
+        g = xyep.ep_gradient(*arguments, **cost, **options)
+    exact = xyep.implicit_gradient(*arguments, **cost)
     a, b = (x.parameters.flatten() for x in (g, exact))
     return {
         "cosine": float(a @ b / np.sqrt((a @ a) * (b @ b))),
@@ -169,11 +173,12 @@ def epoch(n, threads):
     bare = {"epochs": 1, "final_states": 0, "responses": ()}
     run = Run(network("LCL"), images(n), make_training(**IMAGES | bare), 0, threads)
     seconds, _ = timed(run.advance)
-    peak = Path("/proc/self/status").read_text("utf-8").partition("VmHWM:")[2].split()[0]
+    status = Path("/proc/self/status")  # Linux; getrusage would count the parent's at the fork
+    peak = status.read_text("utf-8").partition("VmHWM:")[2].split()[0] if status.exists() else "nan"
     return seconds | {
         "inputs": images(n).name,
         "accuracy": float(run.arrays["accuracy"][0]),
-        "peak": int(peak) / 1024,
+        "peak": float(peak) / 1024,
         "parameters": float(np.abs(run.arrays["theta"]).sum()),
     }
 
