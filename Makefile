@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 WORKERS_OPTION := $(if $(WORKERS),--workers $(WORKERS))
 
 .DEFAULT_GOAL := reproduce
-.PHONY: setup reproduce paper figures test bench clean
+.PHONY: setup reproduce paper figures verify test bench clean
 
 setup: $(INSTALLED)  ## the virtual environment alone
 
@@ -24,6 +24,9 @@ paper: $(INSTALLED)  ## the full ensembles
 
 figures: $(INSTALLED)  ## redraw from stored results, without training
 	$(BIN)/xyep figures
+
+verify: $(INSTALLED)  ## stored results against their digests, the code and README, in minutes
+	$(BIN)/xyep verify $(WORKERS_OPTION)
 
 test: $(INSTALLED)  ## style, imports, types, committed figures, then the tests and the examples in docstrings
 	$(BIN)/ruff check .

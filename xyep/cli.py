@@ -1,6 +1,8 @@
-"""Command line: ``xyep reproduce | figures | data | bench``, or ``python -m xyep``."""
+"""Command line: ``xyep reproduce | verify | figures | data | bench``, or ``python -m xyep``."""
 
 import argparse
+import json
+import os
 import re
 import signal
 import sys
@@ -8,6 +10,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from . import __version__
@@ -67,6 +70,29 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     add = commands.add_parser(
+        "verify",
+        help="check stored results: digests, a part of them computed anew, what README says",
+    ).add_argument
+    add(
+        "claims",
+        nargs="*",
+        metavar="CLAIM",
+        help="part of a statement, or the name of a figure or notebook; default everything",
+    )
+    add(
+        "--all",
+        action="store_true",
+        help="compute all results anew, which takes as long as they took",
+    )
+    add(
+        "--profile",
+        choices=PROFILES[:-1],
+        default="paper",
+        help="whose results (default %(default)s)",
+    )
+    add("--workers", type=int, metavar="N", help="runs at a time; default one a core")
+
+    add = commands.add_parser(
         "figures", help="redraw figures from stored results, without training"
     ).add_argument
     add("notebooks", nargs="*", metavar="NOTEBOOK", help="default all that have results")
@@ -95,13 +121,22 @@ def _parser() -> argparse.ArgumentParser:
         help="write nothing; name what differs, pixel by pixel, from what is drawn now",
     )
 
-    commands.add_parser(
-        "data", help="say which data sets are there, or fetch one: xyep data fetch mnist"
-    ).add_argument(
+    add = commands.add_parser(
+        "data",
+        help="say which data sets are there, or fetch one: xyep data fetch mnist; or write results "
+        "as netCDF: xyep data export 02 results.nc",
+    ).add_argument
+    add(
         "task",
         nargs="*",
-        metavar="[fetch] TASK",
+        metavar="[fetch] TASK | export NOTEBOOK FILE",
         help="xor, iris, digits or mnist; default all. Only mnist need be fetched",
+    )
+    add(
+        "--profile",
+        choices=PROFILES,
+        default="paper",
+        help="whose results are exported (default %(default)s)",
     )
 
     add = commands.add_parser("bench", help="run the benchmarks").add_argument
@@ -186,8 +221,14 @@ def _reproduce(args: argparse.Namespace) -> int:
         how = f"done in {time.monotonic() - started:.0f} s" if done else "up to date"
         print(f"{notebook}: {how}: {executed(notebook, args.profile)}", flush=True)
     print(f"{ran} of {len(chosen)} notebooks run, in {time.monotonic() - began:.0f} s")
-    if args.profile == "paper" and ran:
-        _write_report()
+    if args.profile == "paper":
+        from .paper.verify import write_checksums
+
+        written = write_checksums()
+        if written:
+            print(written)
+        if ran:
+            _write_report()
     return 0
 
 
@@ -255,9 +296,60 @@ def _figures(args: argparse.Namespace) -> int:
     return 0
 
 
+def _verify(args: argparse.Namespace) -> int:
+    from .paper.verify import table, verify
+
+    if args.workers is not None:
+        check_integer("--workers", args.workers, 1)
+    began = time.monotonic()
+    found, number = verify(args.claims, args.profile, args.all, args.workers, _say)
+    print(table(found))
+    wrong = [claim for claim in found if claim.problems]
+    print(
+        f"{len(found) - len(wrong)} of {len(found)} as they should be; {number} parts of the "
+        f"results computed anew, in {time.monotonic() - began:.0f} s"
+    )
+    return int(bool(wrong))
+
+
+def _export(words: Sequence[str], profile: str) -> None:
+    """Write a notebook's results as one netCDF file, a group a node."""
+    from importlib.util import find_spec
+
+    from .paths import results
+    from .store import read_tree
+
+    if len(words) != 2:
+        found = " ".join(words) or "nothing"
+        raise ValueError(f"export: found {found}; NOTEBOOK and FILE are needed")
+    (notebook, *_), file = _select(words[:1]), Path(words[1]).expanduser()
+    if file.exists() or not file.parent.is_dir():
+        why = "is there already" if file.exists() else "would lie in a folder that is not there"
+        raise ValueError(f"export: {file} {why}; another FILE is needed")
+    engines = [name for name in ("h5netcdf", "netCDF4") if find_spec(name)]
+    if not engines:
+        raise ImportError("export: netCDF needs h5netcdf or netCDF4; install xyep[netcdf]")
+    tree = read_tree(results(profile, notebook))
+    for node in tree.subtree:  # lists and mappings as JSON, as netCDF has none
+        node.attrs = {
+            n: v if isinstance(v, (str, int, float)) else json.dumps(v)
+            for n, v in node.attrs.items()
+        }
+    partial = file.with_name(f"{file.name}.partial")
+    try:
+        tree.to_netcdf(partial, engine=engines[0].lower())
+        os.replace(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
+    print(file)
+
+
 def _data(args: argparse.Namespace) -> int:
     from .datasets import fetch_mnist, load_task
 
+    if args.task[:1] == ["export"]:
+        _export(args.task[1:], args.profile)
+        return 0
     if args.task[:1] == ["fetch"]:
         if args.task[1:] != ["mnist"]:
             found = " ".join(args.task[1:]) or "nothing"
@@ -291,7 +383,13 @@ def _bench(args: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = {"reproduce": _reproduce, "figures": _figures, "data": _data, "bench": _bench}
+COMMANDS = {
+    "reproduce": _reproduce,
+    "verify": _verify,
+    "figures": _figures,
+    "data": _data,
+    "bench": _bench,
+}
 
 
 def _terminated(number: int, frame: Any) -> NoReturn:
@@ -305,7 +403,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     before = signal.signal(signal.SIGTERM, _terminated) if here else None
     try:
         return COMMANDS[args.command](args)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f"xyep {args.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:

@@ -15,14 +15,14 @@ CONSISTENT, PARTLY, NOT_FOUND, OPEN = "consistent with the paper", "partly", "no
 class Finding:
     """A finding that makes a statement; a subclass has its numbers as fields and words these five.
 
-    nodes : of the notebook's tree, what it rests on; settings that were chosen there included
     statement : what is said;  whose : who says it, such as "paper", "theory" or "ours"
+    nodes : of the notebook's tree, on which it rests, those of chosen settings included
     rule : what decides, stated before the numbers;  measured : the numbers with their intervals
     verdict : `CONSISTENT`, `PARTLY`, `NOT_FOUND` or `OPEN`; "yes", "no" or `OPEN` of a question
     """
 
-    nodes: ClassVar[tuple[str, ...]]
     statement: ClassVar[str]
+    nodes: ClassVar[tuple[str, ...]]
     whose: ClassVar[str]
     rule: ClassVar[str]
 

@@ -291,9 +291,9 @@ class Recommendation(Finding):
     """Something that was tested; `recommendations` corrects p over all tests of this notebook."""
 
     statement: str
+    nodes: tuple[str, ...]
     numbers: str
     test: str
-    nodes: tuple[str, ...]
     where: str  # node and figure, in words
     holds: bool  # whether the numbers point in the direction of the statement
     p: float
@@ -350,12 +350,12 @@ def _of_reach(f: Reach) -> Iterator[Recommendation]:
         yield Recommendation(
             "For reach before training, regular skips carry the nudging farther than about as many "
             "couplings of shells",
+            ("reach",),
             f"untrained {f.size}×{f.size}, decay length in lattice constants: "
             + "; ".join(
                 f"{kind(r.traits)} {r.length} with {r.couplings} couplings" for r in (skip, alike)
             ),
             "Welch's t-test of the decay rates over seeds",
-            ("reach",),
             "`reach`, 06_reach",
             difference.mean > 0,
             difference.p,
@@ -366,10 +366,10 @@ def _of_reach(f: Reach) -> Iterator[Recommendation]:
         before, after = decay_length(row.before), decay_length(row.after)
         yield Recommendation(
             f"Training shortens the reach, {shells(row.traits['shells'])}",
+            ("trained_reach",),
             f"{label(row.traits)}, inputs at distance {row.traits['distance']:.0f}, all seeds, "
             f"decay length in lattice constants: {before} → {after}",
             "paired t-test of the decay rates over seeds",
-            ("trained_reach",),
             f"`trained_reach` (from {f.source}), 06_reach",
             change.mean > 0,
             change.p,
@@ -392,9 +392,9 @@ def _of_skips(ds: xr.Dataset) -> Iterator[Recommendation]:
         )
         yield Recommendation(
             f"Regular skips solve more seeds than {against}",
+            ("skips",),
             f"XOR, {size}×{size}, inputs at distance {distance}: {'; '.join(words)}",
             "Fisher's exact test",
-            ("skips",),
             f"`skips` (from {ds.attrs['source']}), 03_skips",
             runs[regular].mean() > runs[other].mean(),
             fisher_p(runs[regular], runs[other]),
@@ -407,6 +407,7 @@ def _of_time(f: Times) -> Iterator[Recommendation]:
     powers = f.powers["time"]
     yield Recommendation(
         f"Couplings of longer range settle faster, {last:.0f}×{last:.0f}",
+        ("relaxation",),
         f"time to a torque of {f.tolerance:g}, in 1/coupling, medians: "
         + "; ".join(
             f"{kind(s.traits)} {np.median(s.time[0]):.0f} ({first:.0f}×{first:.0f}) → "
@@ -415,7 +416,6 @@ def _of_time(f: Times) -> Iterator[Recommendation]:
         )
         + ". Untrained lattices of these sizes; nothing follows for larger ones",
         "Mann–Whitney test of the times over seeds",
-        ("relaxation",),
         "`relaxation`, 06_relaxation",
         np.median(many.time[-1]) < np.median(few.time[-1]),
         float(mannwhitneyu(many.time[-1], few.time[-1]).pvalue),
@@ -429,10 +429,10 @@ def _of_states(f: States) -> Iterator[Recommendation]:
     enough = enough if enough != one else max(runs)
     yield Recommendation(
         f"Training from M = {enough} initial states a pattern solves more seeds than M = {one}",
+        ("initial_states",),
         f"XOR, all lattices, {f.epochs} epochs: {text}; an epoch with M = {enough} takes "
         f"{f.cost[enough] / f.cost[one]:.1f} times the sweeps",
         "Fisher's exact test at as many epochs, not as many sweeps; M is chosen from the same runs",
-        ("initial_states",),
         "`initial_states`, 06_initial_states",
         runs[enough].mean() > runs[one].mean(),
         fisher_p(runs[enough], runs[one]),
@@ -446,12 +446,12 @@ def _of_precision(f: Precision) -> Iterator[Recommendation]:
     if best > small:
         yield Recommendation(
             f"Within {f.epochs} epochs, β = {best:g} solves more seeds than β = {small:g}",
+            tuple(PRECISION),
             f"XOR over all precisions, centred: {count(top)} at β = {best:g}, {count(low)} at "
             f"{small:g}, {count(f.pooled('centered', f.betas[-1]))} at {f.betas[-1]:g}; whether a "
             "small β fails or is only slower is not tested; 01 shows how far a large one is from "
             "the gradient",
             "sign test over seeds; the better β is chosen from the same runs",
-            tuple(PRECISION),
             where,
             top.mean() > low.mean(),
             sign_p(top, low),
@@ -460,10 +460,10 @@ def _of_precision(f: Precision) -> Iterator[Recommendation]:
     pooled = {e: np.concatenate([f.pooled(e, b) for b in shared]) for e in ESTIMATORS}
     yield Recommendation(
         "The centred estimator solves more seeds than the one-sided one",
+        tuple(PRECISION),
         f"all precisions and β ≤ {best:g}: "
         + ", ".join(f"{words} {count(pooled[e])}" for e, words in ESTIMATORS.items()),
         "sign test over seeds",
-        tuple(PRECISION),
         where,
         pooled["centered"].mean() > pooled["one_sided"].mean(),
         sign_p(*pooled.values()),
@@ -475,11 +475,11 @@ def _of_precision(f: Precision) -> Iterator[Recommendation]:
         runs = {v: f.solved[node]["centered", v, best] for v in f.values(node)}
         yield Recommendation(
             f"{words} {rough:g} {unit} costs successes against {fine:g}",
+            (node,),
             f"centred, β = {best:g}: "
             + ", ".join(f"{count_interval(r)} at {v:g} {unit}" for v, r in runs.items())
             + "; larger ones are not tried",
             "Fisher's exact test",
-            (node,),
             f"`{node}`, 06_precision",
             runs[rough].mean() < runs[fine].mean(),
             fisher_p(runs[rough], runs[fine]),

@@ -152,7 +152,7 @@ class Study:
                 "made_in_s": round(time.monotonic() - started, 1),
                 **provenance(),
             }
-            found = {path: ds.assign_attrs(attrs) for path, ds in _nodes(made, node).items()}
+            found = {path: ds.assign_attrs(attrs) for path, ds in nodes_of(made, node).items()}
         twice = sorted(set(found) & {RUNS, *self.nodes})
         if twice:
             raise ValueError(f"node: {', '.join(twice)} is there already; another name is needed")
@@ -221,7 +221,7 @@ def _as_runs(key: str, trained: Mapping[tuple[str, int], Made]) -> xr.Dataset:
     )
 
 
-def _nodes(found: Found, node: str | None) -> dict[str, xr.Dataset]:
+def nodes_of(found: Found, node: str | None) -> dict[str, xr.Dataset]:
     """Path in the tree → Dataset, of what a study's function returned."""
     if isinstance(found, xr.Dataset):
         found = {"": found}
