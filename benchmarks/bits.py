@@ -28,7 +28,8 @@ def equal_bits(quick, reference):
     with ExitStack() as stack:
         roots = {"library": [with_library()], "ours": []}
         sides = {name: stack.enter_context(Side(*root)) for name, root in roots.items()}
-        for name, (task, arguments, steps) in tqdm(STEPS.items(), desc="equal bits"):
+        cases = list(STEPS.items())[: 1 if quick else None]
+        for name, (task, arguments, steps) in tqdm(cases, desc="equal bits"):
             seeds = range(repeats) if task == "xor" else repeats
             in_turn(sides, [0] if task == "xor" else 1, task, **arguments)  # compiles
             seconds = {
