@@ -147,9 +147,9 @@ def _caption_decay(f: Decay) -> str:
     ]
     return (
         f"**Training lowers the far nudge response of {f.fallen} of {len(f.response)} lattices.** "
-        f"Medians and quartiles of {f.seeds} seeds, solving or not. Upper row: hidden sites over "
-        f"their distance from the output, before (thin, open) and after training. Lower row: mean "
-        f"from a distance of {f.far} on. Before → after: {'; '.join(parts)} (rad per unit β)."
+        f"Medians and quartiles of {f.seeds} seeds, solving or not. Above: hidden sites, before "
+        f"(open) and after training. Below: mean from a distance of {f.far} on. Before → after, in "
+        f"rad per unit β: {'; '.join(parts)}."
     )
 
 
