@@ -151,7 +151,7 @@ def contents(folder):
 def sample(count, kinds, seed=0):
     """Some of the operations with some of the faults."""
     pairs = [(kind, at) for kind in kinds for at in range(1, count + 1)]
-    return sorted(random.Random(seed).sample(pairs, min(MANY or 9, len(pairs))))
+    return sorted(random.Random(seed).sample(pairs, min(MANY or 7, len(pairs))))
 
 
 KINDS = ("kill", "torn", "interrupt", "full")
@@ -489,7 +489,8 @@ def test_a_cut_off_run_of_an_ensemble_is_done_again(tmp_path):
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.warns(UserWarning, match="1.npz cannot be read .*computed again"):
         again = xyep.train_ensemble(cases, **options)
-    assert again.drop_vars("seconds").identical(whole.drop_vars("seconds"))
+    both = [tree.to_dataset().drop_vars("seconds") for tree in (again, whole)]
+    assert both[0].identical(both[1])
 
 
 def test_a_checkpoint_of_another_run_is_not_taken(tmp_path):
