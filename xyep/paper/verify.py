@@ -30,7 +30,7 @@ from ..ensembles import Made, blank, cores, instead
 from ..paths import project, results
 from ..provenance import provenance
 from ..records import described, history, snapshots
-from ..run import Run
+from ..run import FINAL, HISTORY, Run
 from ..store import check_tree, read_tree
 from ..workers import compute
 from . import fresh, studies
@@ -338,10 +338,9 @@ def sentinels(call: Call) -> list[tuple[str, int]]:
     for name, case in call.cases.items():
         times = call.runs["seconds"].values[call.runs["case"].values == name].tolist()
         for ds in () if times else call.stored.values():
-            if _has(ds, name) and "seconds" in ds:
-                times = ds["seconds"].sel(network=name).values.tolist()
-            elif _has(ds, name):
-                times = [float("nan")] * len(case.seeds)
+            entries = [entry for s in case.seeds if (entry := _entry(ds, name, s)) is not None]
+            if entries and set(ds.data_vars) & {*HISTORY, *FINAL}:
+                times = [_seconds(ds, entry) for entry in entries]
         if times:
             known[name] = times
     if not known:
@@ -362,28 +361,41 @@ def sentinels(call: Call) -> list[tuple[str, int]]:
     return [(name, seeds[name][draw % len(seeds[name])]) for name in chosen]
 
 
-def _has(ds: xr.Dataset, name: str) -> bool:
-    return {"network", "seed"} <= set(ds.dims) and name in ds["network"].values
+def _seconds(ds: xr.Dataset, entry: Mapping[str, Any]) -> float:
+    """What a run took, NaN where that is not known."""
+    if "seconds" not in ds or not set(entry) <= set(ds["seconds"].dims):
+        return float("nan")
+    return float(ds["seconds"].sel(entry))
+
+
+def _entry(ds: xr.Dataset, name: str, seed: int) -> dict[str, Any] | None:
+    """Where in a result a run is: by the name of its case, or by the network, one case a seed."""
+    if "network" not in ds.dims:
+        return None
+    networks = ds["network"].values.tolist()
+    by_seed = {"seed": seed} if "seed" in ds.dims and seed in ds["seed"].values else {}
+    if name in networks and ("seed" not in ds.dims or by_seed):
+        return {"network": name} | by_seed
+    matching = [network for network in networks if by_seed and f"{network}_{seed}" == name]
+    return {"network": matching[0]} | by_seed if matching else None
 
 
 def different_run(call: Call, name: str, seed: int, arrays: dict[str, np.ndarray]) -> str:
     """What is not as stored in a run that was computed anew; "" if nothing."""
-    runs = call.runs
+    runs, found = call.runs, []
     chosen = (runs["case"].values == name) & (runs["case_seed"].values == seed)
-    if chosen.any():
-        same = runs["sha256"].values[chosen][0] == Made(arrays).sha256
-        return "" if same else f"run {name}, seed {seed}, is another one than when it was stored"
+    if chosen.any() and runs["sha256"].values[chosen][0] != Made(arrays).sha256:
+        found.append(RUNS)
     case = call.cases[name]
     run = Run(case.net, case.task, case.training, seed)
     run.restore(arrays)
-    found = []
     for path, ds in call.stored.items():
-        if _has(ds, name):
-            one, there = history(run), ds.sel(network=name, seed=seed)
-            found += [f"{path}: {v}" for v in _unequal_parts(one, there)]
+        entry = _entry(ds, name, seed)
+        if entry is not None:
+            found += [f"{path}: {v}" for v in _unequal_parts(history(run), ds.sel(entry))]
         elif case.training.snapshots and PurePosixPath(path).name == name:
             found += [f"{path}: {v}" for v in _unequal_parts(snapshots(run), ds.sel(seed=seed))]
-    return f"run {name}, seed {seed}, differs in {', '.join(found)}" if found else ""
+    return f"run {name}, seed {seed}, is not as stored in {', '.join(found)}" if found else ""
 
 
 def _unequal_parts(one: xr.Dataset, there: xr.Dataset) -> list[str]:
