@@ -94,7 +94,8 @@ class Difference(NamedTuple):
         >>> Difference(0.01, 0.002, 0.018, 0.02).text()
         '+1.00 (+0.20 to +1.80)'
         """
-        mean, low, high = (f"{scale * x:+.{digits}f}" for x in self[:3])
+        # rounded first, and without the sign of a zero
+        mean, low, high = (f"{round(scale * x, digits) + 0.0:+.{digits}f}" for x in self[:3])
         return f"{mean} ({low} to {high})"
 
 

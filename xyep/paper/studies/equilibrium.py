@@ -91,7 +91,7 @@ def dynamics(
     states = [start]
     for _ in range(60):
         states.append(relax(net, parameters, inputs, initial=states[-1], sweeps=1).phases)
-    fast = relax(net, parameters, inputs, initial=start, method=PRECISE)
+    fast = relax(net, parameters, inputs, initial=states[-1], method=PRECISE)
 
     def above(phases, rest):
         return energy(net, parameters, phases) - energy(net, parameters, rest.phases)
