@@ -28,7 +28,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"xyep {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for options in (
+        _reproduce_options,
+        _verify_options,
+        _figures_options,
+        _data_options,
+        _bench_options,
+    ):
+        options(commands)
+    return parser
 
+
+def _reproduce_options(commands: Any) -> None:
     add = commands.add_parser(
         "reproduce", help="run notebooks: datasets, figures and executed notebooks"
     ).add_argument
@@ -69,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
         help="run nothing; say what is up to date, and what parameters there are",
     )
 
+
+def _verify_options(commands: Any) -> None:
     add = commands.add_parser(
         "verify",
         help="check stored results: digests, a part of them computed anew, what README says",
@@ -92,6 +105,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--workers", type=int, metavar="N", help="runs at a time; default one a core")
 
+
+def _figures_options(commands: Any) -> None:
     add = commands.add_parser(
         "figures", help="redraw figures from stored results, without training"
     ).add_argument
@@ -121,6 +136,8 @@ def _parser() -> argparse.ArgumentParser:
         help="write nothing; name what differs, pixel by pixel, from what is drawn now",
     )
 
+
+def _data_options(commands: Any) -> None:
     add = commands.add_parser(
         "data",
         help="say which data sets are there, or fetch one: xyep data fetch mnist; or write results "
@@ -139,10 +156,11 @@ def _parser() -> argparse.ArgumentParser:
         help="whose results are exported (default %(default)s)",
     )
 
+
+def _bench_options(commands: Any) -> None:
     add = commands.add_parser("bench", help="run the benchmarks").add_argument
     add("--quick", action="store_true", help="few repeats")
     add("--only", metavar="NAME", help="one benchmark")
-    return parser
 
 
 def _select(chosen: Sequence[str]) -> list[str]:
