@@ -50,8 +50,10 @@ study(guidelines.reach, {"1": [networks["1"]]}, node="reach")
 tree = study.finish()
 raise RuntimeError("what comes after the studies is not run")
 """
-README = "| It learns | ours | yes | shown |\n| Skips help | ours | open | shown |\n"
-HEAD = "| Reach | ours | yes | [figure](figures/02_c.png) |\n"
+README = """| It learns | ours | yes | [figure](figures/02_a.png) |
+| Skips help | ours | open | [figure](figures/02_b.png) |
+| Reach | ours | yes | [figure](figures/02_c.png) |
+"""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def made(root):
     (root / "notebooks").mkdir()
     (root / "notebooks" / f"{NAME}.py").write_text(NOTEBOOK)
     (root / "notebooks" / "profiles.yml").write_text("paper: {}\n")
-    (root / "README.md").write_text(HEAD + README)
+    (root / "README.md").write_text(README)
     with pytest.raises(RuntimeError, match="comes after"):
         exec(compile(NOTEBOOK, NAME, "exec"), {})
 
@@ -243,7 +245,7 @@ def test_results_without_recorded_runs(project, monkeypatch):
 
 
 def test_a_verdict_that_readme_does_not_say(project):
-    (project / "README.md").write_text(HEAD + README.replace("| yes |", "| no |"))
+    (project / "README.md").write_text(README.replace("| yes |", "| no |"))
     assert wrong("It learns") == {"It learns": "README.md does not say 'yes' of it"}
 
 
