@@ -261,3 +261,14 @@ def test_what_is_no_part_of_a_store_does_not_count(where):
     chunk = next(path for path in where.rglob("c/*") if path.is_file() and path.name[0] != ".")
     chunk.write_bytes(chunk.read_bytes() + b"x")
     assert fresh.store_digest(where) != before
+
+
+def test_a_damaged_node_is_computed_again_and_the_others_are_kept(where, capsys):
+    task = xyep.load_task("xor")
+    first = study(NET, task, 3)
+    chunk = next(path for path in (where / "one" / "result").rglob("c/*") if path.is_file())
+    chunk.write_bytes(bytes([chunk.read_bytes()[0] ^ 1]) + chunk.read_bytes()[1:])
+    again = study(NET, task, 3)
+    assert calls == [3, 7, 3] and "one" in capsys.readouterr().out
+    assert again["one"].to_dataset().equals(first["one"].to_dataset())
+    assert xyep.store.check_tree(where) == {}

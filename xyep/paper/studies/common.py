@@ -14,7 +14,7 @@ from ...checks import check_choice
 from ...ensembles import Made, discard_partial, recorded
 from ...paths import results
 from ...provenance import provenance
-from ...store import StoreError, partial_folder, read_tree, write_tree
+from ...store import StoreError, check_tree, partial_folder, read_tree, write_tree
 from .. import fresh, scripts
 
 Found = xr.Dataset | xr.DataTree | dict[str, xr.Dataset]
@@ -94,17 +94,29 @@ class Study:
                 )
 
     def _open(self) -> xr.DataTree:
-        if not self.store.exists():
-            return xr.DataTree()
+        """What is kept of earlier results: nothing of a node that is damaged, or below it."""
         try:
-            kept = read_tree(self.store)
-        except Exception as error:  # zarr, xarray and the system each raise their own
+            problems = check_tree(self.store)
+            kept = read_tree(self.store, damaged="skip")
+        except StoreError as error:
+            if not self.store.exists():
+                return xr.DataTree()
             raise StoreError(
                 f"store: {self.store} exists and is not a store of xyep ({error}); move it away"
             ) from error
         if not {"parameters", "version"} <= set(kept.attrs):
             raise StoreError(
                 f"store: {self.store} was not written by a notebook of xyep; move it away"
+            )
+        damaged = {path.strip("/").split("/")[0] for path in problems}
+        if damaged:
+            print(f"{self.store}: computing anew what is damaged: {', '.join(sorted(damaged))}")
+            kept = xr.DataTree.from_dict(
+                {
+                    path: ds
+                    for path, ds in kept.to_dict().items()
+                    if path.split("/")[1] not in damaged
+                }
             )
         return kept
 
