@@ -6,9 +6,10 @@ All of it words findings and stored numbers. A block of README.md between ``<!--
 
 import json
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import xarray as xr
 
@@ -114,49 +115,82 @@ def notebooks() -> str:
 
 
 def speed() -> str:
-    """What `make bench` measured, with the machine."""
+    """What `make bench` measured, with the machine; a line for each benchmark that was run."""
     bench = json.loads((project() / "benchmarks" / "results.json").read_text("utf-8"))
-    result = {name: entry["result"] for name, entry in bench.items()}
-    made = bench["training_epoch"]["conditions"]
-    ratio = {row["network"]: row["ratio, default"]["median"] for row in result["time_to_residual"]}
-    epoch, rate = result["training_epoch"][0], result["relaxation_rate"][0]
-    of_matrix_product = 100 * rate["fraction of matrix product"]["median"]
-    each = ", ".join(f"{name} 1/{value:.0f}" for name, value in ratio.items())
-    xor = ", ".join(
-        f"{row['network']} {row['now, µs']['median']:.0f} µs, {row['now / before']['median']:.2f}"
-        for row in result["xor_epoch"]
-    )
+    made = next(iter(bench.values()))["conditions"]
     lines = [
         f"Measured by `make bench` on {made['cpu']} ({made['architecture']}), "
         f"{made['cores']} cores; [all tables](benchmarks/README.md).",
         "",
-        f"* One epoch of XOR with the default settings, and the ratio to the time of commit "
-        f"{made['before']}: {xor}.",
-        f"* One epoch of {epoch['images']:,} images of {epoch['inputs'].upper()} on the stack "
-        f"of 24,334 couplings: {epoch['one thread, s']['median']:.2f} s on one core, "
-        f"{epoch['two threads, s']['median']:.2f} s on two, "
-        f"{epoch['peak memory, MiB']:.0f} MiB.",
-        f"* A sweep of that stack runs at {of_matrix_product:.0f} % of the core's rate of "
-        "matrix products in multiply-adds.",
-        f"* To a residual of 1e-8, sweeps take 1/{max(ratio.values()):.0f} to "
-        f"1/{min(ratio.values()):.0f} of the time of the gradient flow ({each}).",
-        "* The same bits on every processor change the time of a training step by "
-        + ", ".join(f"{row['cost, %']:+.0f} % ({row['step']})" for row in result["equal_bits"])
-        + ".",
     ]
-    diffrax: dict[str, list[float]] = {}
-    for row in result.get("gradient_per_sample", {"times": []})["times"]:
-        diffrax.setdefault(row["network"], []).append(row["ratio"]["median"])
-    if diffrax:
-        gradients = ", ".join(
-            f"1/{max(v):,.0f} to 1/{min(v):,.0f} ({name})" for name, v in diffrax.items()
-        )
-        lines.append(
-            f"* One gradient takes {gradients} of the time of the same physics integrated with "
-            "diffrax on the same cores."
-        )
+    for name, words in SPEED.items():
+        if name in bench:
+            lines.append(f"* {words(bench[name]['result'], bench[name]['conditions'])}")
     return "\n".join(lines)
 
+
+def _epochs_of_xor(rows: Any, made: Any) -> str:
+    each = ", ".join(
+        f"{row['network']} {row['now, µs']['median']:.0f} µs, {row['now / before']['median']:.2f}"
+        for row in rows
+    )
+    return (
+        f"One epoch of XOR with the default settings, and the ratio to the time of commit "
+        f"{made['before']}: {each}."
+    )
+
+
+def _epochs_of_images(rows: Any, made: Any) -> str:
+    row = rows[0]
+    return (
+        f"One epoch of {row['images']:,} images of {row['inputs'].upper()} on the stack of 24,334 "
+        f"couplings: {row['one thread, s']['median']:.2f} s on one core, "
+        f"{row['two threads, s']['median']:.2f} s on two, {row['peak memory, MiB']:.0f} MiB."
+    )
+
+
+def _sweeps(rows: Any, made: Any) -> str:
+    share = 100 * rows[0]["fraction of matrix product"]["median"]
+    return (
+        f"A sweep of that stack runs at {share:.0f} % of the core's rate of matrix products in "
+        "multiply-adds."
+    )
+
+
+def _against_flow(rows: Any, made: Any) -> str:
+    ratio = {row["network"]: row["ratio, default"]["median"] for row in rows}
+    each = ", ".join(f"{name} 1/{value:.0f}" for name, value in ratio.items())
+    return (
+        f"To a residual of 1e-8, sweeps take 1/{max(ratio.values()):.0f} to "
+        f"1/{min(ratio.values()):.0f} of the time of the gradient flow ({each})."
+    )
+
+
+def _bits(rows: Any, made: Any) -> str:
+    each = ", ".join(f"{row['cost, %']:+.0f} % ({row['step']})" for row in rows)
+    return f"The same bits on every processor change the time of a training step by {each}."
+
+
+def _diffrax(found: Any, made: Any) -> str:
+    ratio: dict[str, list[float]] = {}
+    for row in found["times"]:
+        ratio.setdefault(row["network"], []).append(row["ratio"]["median"])
+    each = ", ".join(f"1/{max(v):,.0f} to 1/{min(v):,.0f} ({n})" for n, v in ratio.items())
+    return (
+        f"One gradient takes {each} of the time of the same physics integrated with diffrax on the "
+        "same cores."
+    )
+
+
+#: Benchmark → sentence of its result and conditions.
+SPEED: dict[str, Callable[[Any, Any], str]] = {
+    "xor_epoch": _epochs_of_xor,
+    "training_epoch": _epochs_of_images,
+    "relaxation_rate": _sweeps,
+    "time_to_residual": _against_flow,
+    "equal_bits": _bits,
+    "gradient_per_sample": _diffrax,
+}
 
 BLOCKS = {"findings": findings, "notebooks": notebooks, "speed": speed}
 
