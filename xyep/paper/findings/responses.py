@@ -181,7 +181,7 @@ class Skips(Finding):
     """Success with and without skip couplings."""
 
     nodes = ("skips",)
-    statement = "Longer skip couplings help"
+    statement = "Skip couplings of range 3 help nearest-neighbour lattices"
     whose = "paper"
     rule = (
         "on every lattice, more seeds solve XOR with regular skips than with nearest neighbours "
