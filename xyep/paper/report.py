@@ -85,15 +85,17 @@ def findings() -> str:
 
 def _minutes(tree: xr.DataTree) -> float:
     """Time in which results were made, with runs kept from an interrupted call, as on two cores."""
-    calls: dict[str, float] = {}
-    runs: dict[str, float] = {}
-    for node in tree.subtree:
-        if "made_from" in node.attrs:
-            key = node.attrs["made_from"]
-            calls[key] = node.attrs["made_in_s"]
-            seconds = float(node["seconds"].sum()) if "seconds" in node else 0.0
-            runs[key] = runs.get(key, 0.0) + seconds / 2
-    return sum(max(calls[key], runs[key]) for key in calls) / 60
+    calls = {
+        node.attrs["made_from"]: float(node.attrs["made_in_s"])
+        for node in tree.subtree
+        if "made_from" in node.attrs
+    }
+    if "runs" in tree.children:
+        runs = tree["runs"].to_dataset()
+        for key in calls:
+            own = float(runs["seconds"].values[runs["made_from"].values == key].sum())
+            calls[key] = max(calls[key], own / 2)
+    return sum(calls.values()) / 60
 
 
 def notebooks() -> str:
