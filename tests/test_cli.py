@@ -168,7 +168,7 @@ def test_interrupted(project, sent):
         (["reproduce", "01", "--workers", "-1"], "--workers: found -1"),
         (["reproduce", "09"], "NOTEBOOK: found '09'"),
         (["figures", "nothing"], "NOTEBOOK: found 'nothing'"),
-        (["figures", "01"], "run the notebook that writes it"),
+        (["figures", "01"], "run what writes it"),
         (["figures", "01", "--rc", "image.cmap=cividis"], "--rc: found without --to"),
         (["figures", "--rc", "image.map=gray", "--to", "x"], "no setting 'image.map'"),
         (["figures", "--rc", "image.cmap=nosuch", "--to", "x"], "cannot be 'nosuch'"),

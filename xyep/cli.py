@@ -355,7 +355,7 @@ def _export(words: Sequence[str], profile: str) -> None:
         }
     partial = file.with_name(f"{file.name}.partial")
     try:
-        tree.to_netcdf(partial, engine=engines[0].lower())
+        tree.to_netcdf(partial, engine="h5netcdf" if engines[0] == "h5netcdf" else "netcdf4")
         os.replace(partial, file)
     finally:
         partial.unlink(missing_ok=True)

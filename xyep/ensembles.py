@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,16 +135,13 @@ def instead(make: Callable[[Mapping[str, Case]], xr.DataTree]) -> Iterator[None]
 
 
 def blank(cases: Mapping[str, Case]) -> xr.DataTree:
-    """What `train_ensemble` returns, of runs in which nothing is done yet."""
-    no_time = {"seconds": np.array(0.0)}
-    return stacked(
-        cases,
-        {
-            (name, seed): Run(case.net, case.task, case.training, seed).arrays | no_time
-            for name, case in cases.items()
-            for seed in case.seeds
-        },
-    )
+    """As `train_ensemble` returns, of one run a case, and nothing done in it yet."""
+    firsts = {name: replace(case, seeds=case.seeds[:1]) for name, case in cases.items()}
+    no_time, runs = {"seconds": np.array(0.0)}, {}
+    for name, case in firsts.items():
+        run = Run(case.net, case.task, case.training, case.seeds[0])
+        runs[name, case.seeds[0]] = run.arrays | no_time
+    return stacked(firsts, runs)
 
 
 def _results(

@@ -235,7 +235,8 @@ class Verification(Study):
 
     def _take(self, call: Call, paths: Sequence[str]) -> None:
         """Nodes that other code or other arguments have made."""
-        call.stored = {path: self.kept[path].to_dataset(inherit=False) for path in paths}
+        nodes = dict(_datasets(self.kept))
+        call.stored = {path: nodes[path] for path in paths}
         for key in dict.fromkeys(ds.attrs["made_from"] for ds in call.stored.values()):
             call.runs = runs_of(self.kept, key)
 
@@ -481,7 +482,8 @@ def _compute(calls: Sequence[Call], workers: int | None) -> int:
         elif which is None:
             problem = "; ".join(different_nodes(made, call.stored))
         else:
-            problem = different_run(call, *which, made)
+            name, seed = which
+            problem = different_run(call, name, seed, made)
         done.setdefault(number, []).append(problem)
 
     processes = cores() if workers is None else workers

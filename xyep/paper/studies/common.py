@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, MutableMapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -108,15 +108,12 @@ class Study:
             raise StoreError(
                 f"store: {self.store} was not written by a notebook of xyep; move it away"
             )
-        damaged = {path.strip("/").split("/")[0] for path in problems}
+        damaged = {_first(path) for path in problems}
         if damaged:
+            self.made = True  # so that the store is written, also where only its runs are lost
             print(f"{self.store}: computing anew what is damaged: {', '.join(sorted(damaged))}")
             kept = xr.DataTree.from_dict(
-                {
-                    path: ds
-                    for path, ds in kept.to_dict().items()
-                    if path.split("/")[1] not in damaged
-                }
+                {path: ds for path, ds in kept.to_dict().items() if _first(path) not in damaged}
             )
         return kept
 
@@ -190,6 +187,11 @@ class Study:
         return self.kept
 
 
+def _first(path: str) -> str:
+    """The node at the root under which a node is; "" for the root itself."""
+    return [*PurePosixPath(path.strip("/")).parts, ""][0]
+
+
 def kept_of(tree: xr.DataTree, key: str) -> dict[str, xr.Dataset]:
     """Path → Dataset, of the nodes of a stored tree that the call with this key made."""
     return {
@@ -203,7 +205,7 @@ def runs_of(tree: xr.DataTree, key: str) -> xr.Dataset:
     """The runs of a stored tree that the call with this key has trained; none in older stores."""
     if RUNS not in tree.children:
         return _as_runs(key, {})
-    runs = tree[RUNS].to_dataset(inherit=False)
+    runs = tree.children[RUNS].to_dataset(inherit=False)
     return runs.isel(run=np.flatnonzero(runs["made_from"].values == key))
 
 
