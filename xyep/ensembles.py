@@ -73,7 +73,7 @@ def train_ensemble(
     >>> task, training = xyep.load_task("xor"), xyep.Training(epochs=5, final_states=10)
     >>> cases = {name: Case(net, task, training, seeds=(0, 1)) for name, net in nets.items()}
     >>> tree = train_ensemble(cases, scheduler="threads")
-    >>> select(tree, shells=2)["cost"].dims
+    >>> xyep.select(tree, shells=2)["cost"].dims
     ('network', 'seed', 'epoch')
     """
     if not isinstance(cases, Mapping) or not cases:
