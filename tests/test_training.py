@@ -218,7 +218,7 @@ def test_foreign_stores_are_refused_and_left_alone(tmp_path):
     assert before == {f: (store / f).read_bytes() for f in files(store)}
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "important.txt").write_text("keep me")
-    with pytest.raises(xyep.StoreError, match="store: .* is not a store of xyep"):
+    with pytest.raises(xyep.StoreError, match="store: .* is not a Zarr store"):
         xyep.train(NET, XOR, store=tmp_path / "notes", **SHORT)
     assert (tmp_path / "notes" / "important.txt").read_text() == "keep me"
     with pytest.raises(xyep.StoreError, match="store: cannot write"):
