@@ -105,7 +105,7 @@ class Reference:
     >>> net = xyep.all_to_all(6)
     >>> p, x = net.init_parameters(seed=0), [[1.0, 2.0]]
     >>> slow, fast = (xyep.relax(net, p, x, method=m) for m in (Reference(), GaussSeidel()))
-    >>> bool(np.abs(slow.phases - fast.phases).max() < 1e-8)
+    >>> bool(abs(slow.phases - fast.phases).max() < 1e-8)
     True
     """
 
