@@ -147,9 +147,9 @@ def _caption_decay(f: Decay) -> str:
     ]
     return (
         f"**Training lowers the far nudge response of {f.fallen} of {len(f.response)} lattices.** "
-        f"Medians and quartiles of {f.seeds} seeds, solving or not. Above: hidden sites, before "
-        f"(open) and after training. Below: mean from a distance of {f.far} on. Before → after, in "
-        f"rad per unit β: {'; '.join(parts)}."
+        f"Medians and quartiles of all {f.seeds} seeds. Above: hidden sites, before (open) and "
+        f"after training. Below: mean from distance {f.far} on. Rad per unit β, before → after: "
+        f"{'; '.join(parts)}."
     )
 
 
