@@ -313,7 +313,7 @@ def test_a_task_of_ones_own():
     np.testing.assert_array_equal(task.test.labels, [1])
     assert list(task.splits) == ["train", "test"] and task.classes == (0, 1)
     with pytest.raises(ValueError, match="found 'validation'.*train, test only"):
-        task.validation  # noqa: B018
+        task.validation  # noqa: B018, asked for its error alone
     assert repr(task) == "<Task own: 4 samples, 2 train, 1 test; 1 input, 1 output, 2 classes>"
 
 

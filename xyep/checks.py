@@ -223,7 +223,7 @@ def check_instance(
         if isinstance(value, type):
             called = f" (an object, as {value.__name__}(...) makes it, not the class)"
         raise TypeError(f"{name}: found {found(value)}; {wanted} is needed{called}")
-    return value  # type: ignore[return-value]
+    return value  # type: ignore[return-value]  # isinstance with a tuple does not narrow the type
 
 
 def check_options(name: str, cls: type, options: Mapping[str, Any]) -> Mapping[str, Any]:
