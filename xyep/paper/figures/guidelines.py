@@ -179,7 +179,7 @@ def precision_caption(found: Precision) -> str:
     counts = [count(found.pooled("centered", beta)) for beta in (low, best, high)]
     return (
         f"**Within {found.epochs} epochs, centred, {counts[0]} runs solve XOR at β = {low:g}, "
-        f"{counts[1]} at {best:g} and {counts[2]} at {high:g}.** "
+        f"{counts[1]} at {best:g} and {counts[2]} at {high:g}, all tolerances and noises pooled.** "
         f"{label(found.traits)}, inputs at distance {found.traits['distance']:.0f}, 95 % Wilson "
         "intervals. (a, b) Relaxation stopped once no torque is above a tolerance, in the test "
         "too. (c, d) Noise of the readout: each entry of the gradient carries Gaussian noise as if "
