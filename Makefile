@@ -8,11 +8,12 @@ WORKERS ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 INSTALLED_BENCH := .venv/.installed-bench
+INSTALLED_SITE := .venv/.installed-site
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 WORKERS_OPTION := $(if $(WORKERS),--workers $(WORKERS))
 
 .DEFAULT_GOAL := reproduce
-.PHONY: setup reproduce paper figures verify test bench clean
+.PHONY: setup reproduce paper figures verify test bench site clean
 
 setup: $(INSTALLED)  ## the virtual environment alone
 
@@ -39,6 +40,10 @@ test: $(INSTALLED)  ## style, imports, types, committed figures, then the tests 
 bench: $(INSTALLED_BENCH)
 	$(BIN)/xyep bench
 
+site: $(INSTALLED_SITE)  ## the website, in build/site/
+	$(BIN)/python -m pytest -q docs --ignore=docs/site
+	$(BIN)/python docs/site/build.py
+
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'xyep needs Python 3.11 or newer, but PYTHON=$(PYTHON) is older or not there; try: make PYTHON=python3.13' >&2; exit 1; }
@@ -48,6 +53,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 $(INSTALLED_BENCH): $(INSTALLED)
 	$(PIP) -c constraints.txt -e '.[test,bench]'
+	@touch $@
+
+$(INSTALLED_SITE): $(INSTALLED)
+	$(PIP) -c constraints.txt -e '.[test,site]'
 	@touch $@
 
 clean:  ## everything that make makes; paper results and figures stay

@@ -35,7 +35,8 @@ from paired import (
 from sides import HELD_BACK, REFERENCE
 from tables import markdown
 
-from xyep.provenance import commit, machine, package_version
+from xyep import __version__
+from xyep.provenance import commit, machine
 
 BENCHMARKS = {
     f.__name__: f
@@ -87,7 +88,7 @@ def conditions(reference):
         "cores": int(cores.split()[0]),
         "load before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "unset for OpenBLAS": ", ".join(held_back) or "nothing was set",
-        "versions": {"python": platform.python_version(), **versions, "xyep": package_version()},
+        "versions": {"python": platform.python_version(), **versions, "xyep": __version__},
         "commit": commit(),
         "before": reference,
     }

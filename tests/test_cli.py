@@ -175,8 +175,8 @@ def test_interrupted(project, sent):
         (["figures", "--rc", "font.size=big", "--to", "x"], "font.size cannot be 'big'"),
         (["figures", "--check", "--to", "x"], "--check: found with --rc or --to"),
         (["data", "cifar"], "found 'cifar'"),
-        (["data", "fetch", "cifar"], "TASK: found cifar"),
-        (["data", "fetch"], "TASK: found nothing"),
+        (["data", "fetch", "cifar"], "fetch: found cifar"),
+        (["data", "fetch"], "fetch: found nothing"),
     ],
 )
 def test_wrong_command_lines_say_what_is_wrong(project, arguments, message, capsys):

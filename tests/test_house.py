@@ -141,26 +141,6 @@ def test_no_name_of_a_network_is_parsed():
     assert found <= READERS, f"text is cut up in {', '.join(sorted(found - READERS))}"
 
 
-def test_citation(project):
-    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-    required = {
-        "cff-version",
-        "message",
-        "type",
-        "title",
-        "authors",
-        "version",
-        "date-released",
-        "license",
-        "references",
-    }
-    assert required <= citation.keys()
-    assert str(citation["version"]) == project["version"]
-    assert citation["license"] == project["license"]
-    assert citation["authors"] == project["authors"]
-    assert f"## [{project['version']}]" in (ROOT / "CHANGELOG.md").read_text()
-
-
 def test_no_host_or_machine_path_in_tracked_text():
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout, so there is no list of tracked files")

@@ -34,7 +34,6 @@ from .lattices import (
 from .linear_response import ZeroModeError
 from .network import Network, Parameters
 from .optimizers import SGD, Adam, Optimizer, Schedule
-from .provenance import package_version
 from .records import parameters_of
 from .relaxation import Equilibrium, NotConvergedWarning, relax
 from .responses import (
@@ -50,8 +49,7 @@ from .solvers import GaussSeidel, GradientFlow, Reference
 from .store import StoreError, read_tree, write_tree
 from .tasks import Task
 from .training import train
-
-__version__ = package_version()
+from .version import __version__ as __version__
 
 __all__ = [
     "CUBIC",

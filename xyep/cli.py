@@ -140,14 +140,15 @@ def _figures_options(commands: Any) -> None:
 def _data_options(commands: Any) -> None:
     add = commands.add_parser(
         "data",
-        help="say which data sets are there, or fetch one: xyep data fetch mnist; or write results "
-        "as netCDF: xyep data export 02 results.nc",
+        help="say which data sets are there; fetch mnist, or the results of this release; write "
+        "results as netCDF, or all of them as an RO-Crate",
     ).add_argument
     add(
         "task",
         nargs="*",
-        metavar="[fetch] TASK | export NOTEBOOK FILE",
-        help="xor, iris, digits or mnist; default all. Only mnist need be fetched",
+        metavar="TASK",
+        help="xor, iris, digits or mnist, default all; or: fetch mnist, fetch results [ADDRESS], "
+        "export NOTEBOOK FILE, crate FILE",
     )
     add(
         "--profile",
@@ -362,19 +363,43 @@ def _export(words: Sequence[str], profile: str) -> None:
     print(file)
 
 
+def _crate(words: Sequence[str]) -> None:
+    from importlib.util import find_spec
+
+    from .paper.crate import write_crate
+
+    if len(words) != 1:
+        raise ValueError(f"crate: found {' '.join(words) or 'nothing'}; one FILE is needed")
+    if not find_spec("rocrate"):
+        raise ImportError("crate: rocrate is needed; install xyep[crate]")
+    print(write_crate(words[0]))
+
+
+def _fetch(words: Sequence[str]) -> Path:
+    from .datasets import fetch_mnist
+    from .release import fetch_results
+
+    if list(words) == ["mnist"]:
+        return fetch_mnist()
+    if words[:1] == ["results"] and len(words) < 3:
+        return fetch_results(*words[1:])
+    raise ValueError(
+        f"fetch: found {' '.join(words) or 'nothing'}; mnist or results is needed, the other data "
+        "sets come with the packages"
+    )
+
+
 def _data(args: argparse.Namespace) -> int:
-    from .datasets import fetch_mnist, load_task
+    from .datasets import load_task
 
     if args.task[:1] == ["export"]:
         _export(args.task[1:], args.profile)
         return 0
+    if args.task[:1] == ["crate"]:
+        _crate(args.task[1:])
+        return 0
     if args.task[:1] == ["fetch"]:
-        if args.task[1:] != ["mnist"]:
-            found = " ".join(args.task[1:]) or "nothing"
-            raise ValueError(
-                f"TASK: found {found} to fetch; mnist is needed, the others come with the packages"
-            )
-        print(fetch_mnist())
+        print(_fetch(args.task[1:]))
         return 0
     missing = 0
     for name in args.task or ("xor", "iris", "digits", "mnist"):

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from .version import __version__
+
 #: Carries, names or shows results and makes none: no result follows from its code (`digest`).
 MAKES_NO_RESULTS = True
 
@@ -14,7 +16,7 @@ def project() -> Path:
 
     The first that has it counts: ``XYEP_PROJECT_DIR``; the folder above the package; the working
     directory and the folders above it, which is where a notebook of the checkout is run by an
-    installed package.
+    installed package; what ``xyep data fetch results`` has fetched.
 
     Raises
     ------
@@ -23,7 +25,7 @@ def project() -> Path:
     """
     given = os.environ.get("XYEP_PROJECT_DIR")
     here = Path.cwd()
-    for root in [given] if given else [PACKAGE.parent, here, *here.parents]:
+    for root in [given] if given else [PACKAGE.parent, here, *here.parents, fetched()]:
         folder = Path(root).expanduser()
         if any((folder / "notebooks").glob("[0-9]*.py")):
             return folder.resolve()
@@ -33,8 +35,13 @@ def project() -> Path:
         )
     raise FileNotFoundError(
         f"XYEP_PROJECT_DIR: neither {here} nor a folder above it has the notebooks/ of xyep; "
-        "change into a checkout, or set XYEP_PROJECT_DIR to one"
+        "change into a checkout, set XYEP_PROJECT_DIR to one, or `xyep data fetch results`"
     )
+
+
+def fetched() -> Path:
+    """Where the results of the release are that this version belongs to, once they are fetched."""
+    return data() / f"xyep-{__version__}"
 
 
 def results(profile: str, notebook: str) -> Path:

@@ -4,22 +4,14 @@ import os
 import platform
 import subprocess
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 
 from .paths import PACKAGE
+from .version import __version__
 
 #: Carries, names or shows results and makes none: no result follows from its code (`digest`).
 MAKES_NO_RESULTS = True
-
-
-@lru_cache
-def package_version() -> str:
-    """Version of the installed package."""
-    try:
-        return version("xyep")
-    except PackageNotFoundError:
-        return "not installed"
 
 
 @lru_cache
@@ -62,7 +54,7 @@ def provenance() -> dict[str, str]:
     ['commit', 'llvmlite', 'machine', 'numba', 'numpy', 'paper', 'platform', 'python', 'version']
     """
     return {
-        "version": package_version(),
+        "version": __version__,
         "commit": commit(),
         "python": platform.python_version(),
         "numpy": version("numpy"),
