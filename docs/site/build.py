@@ -7,7 +7,10 @@ warning is an error.
 import re
 import shutil
 import sys
+from html.parser import HTMLParser
+from itertools import count
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -22,12 +25,13 @@ def gather(folder=PAGES):
     from xyep.paper.scripts import names
     from xyep.paths import results
     from xyep.store import read_tree
+    from xyep.version import __version__
 
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(HERE, folder, ignore=shutil.ignore_patterns("build.py", "__pycache__"))
     for source in sorted((ROOT / "docs").glob("*.*")):
-        text = source.read_text("utf-8")
-        (folder / source.name).write_text(_relinked(text) if source.suffix == ".md" else text)
+        text = _page(source) if source.suffix == ".md" else source.read_text("utf-8")
+        (folder / source.name).write_text(text, "utf-8")
     book = pages.Book()
     (folder / "sections").mkdir()
     for notebook in names():
@@ -44,23 +48,33 @@ def gather(folder=PAGES):
     (folder / "data.md").write_text(pages.data(book))
     index = (folder / "index.md").read_text("utf-8")
     sections = "\n".join(f"sections/{notebook}" for notebook in book.notebooks)
-    made = {"sections": sections, "explorer": "", "findings": ""}
+    made = {"sections": sections, "explorer": "", "findings": "", "version": __version__}
     for name, text in made.items():
         index = index.replace(f"<<{name}>>", text)
     (folder / "index.md").write_text(index)
     return book
 
 
-def _relinked(text):
+def _page(source):
     """A page as it lies in the repository, with links to where they lead in the site."""
-    text = re.sub(r"^```\{plot\}\n(.*?)^```$", _plot, text, flags=re.M | re.S)
+    from words import typeset
+
+    text = source.read_text("utf-8")
     text = re.sub(r"\]\(\.\./notebooks/(\w+)\.ipynb\)", r"](sections/\1.ipynb)", text)
-    return re.sub(r"(?<!!)\[([^]]*)\]\(\.\./figures/(\w+)\.png\)", r"[\1](figures/\2.md)", text)
+    text = re.sub(r"(?<!!)\[([^]]*)\]\(\.\./figures/(\w+)\.png\)", r"[\1](figures/\2.md)", text)
+    text = re.sub(r"\n\n```$", "\n```", text, flags=re.M)  # the empty line that ends an example
+    text = typeset(text)
+    plots = count(1)
 
+    def plot(found):
+        """A block of code that draws; its code is shown unless the block is called hidden."""
+        options = [f":filename-prefix: {source.stem}-{next(plots)}"]
+        options += [] if found[1] else [":include-source:"]
+        lines = [*options, "", *found[2].splitlines()]
+        code = "\n".join(f"   {line}".rstrip() for line in lines)
+        return f"```{{eval-rst}}\n.. plot::\n{code}\n```"
 
-def _plot(found):
-    code = "\n".join(f"   {line}".rstrip() for line in found[1].splitlines())
-    return f"```{{eval-rst}}\n.. plot::\n   :include-source:\n\n{code}\n```"
+    return re.sub(r"^```\{plot\}( hidden)?\n(.*?)^```$", plot, text, flags=re.M | re.S)
 
 
 def main(arguments):
@@ -71,7 +85,48 @@ def main(arguments):
     doctrees = ROOT / "build" / "doctrees"
     shutil.rmtree(doctrees, ignore_errors=True)
     options = ["-b", "html", "-W", "--keep-going", "-q", "-d", str(doctrees), *arguments]
-    return sphinx([*options, str(PAGES), str(SITE)])
+    status = sphinx([*options, str(PAGES), str(SITE)])
+    if status:
+        return status
+    wrong = broken(SITE)
+    print("\n".join(wrong) or f"{SITE / 'index.html'}: {size(SITE) / 1e6:.1f} MB")
+    return int(bool(wrong))
+
+
+class _Links(HTMLParser):
+    """Where a page leads, and the places in it to which others may lead."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.targets, self.places = [], {""}
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        for name, value in attrs:
+            if name == "id":
+                self.places.add(value)
+            elif name in ("href", "src") and value:
+                self.targets.append(value)
+
+
+def broken(site):
+    """Links within the site that lead nowhere."""
+    pages = {p: _Links(p.read_text("utf-8")) for p in site.rglob("*.html")}
+    wrong = []
+    for page, links in pages.items():
+        for target in dict.fromkeys(links.targets):
+            url = urlsplit(target)
+            if url.scheme or url.netloc:
+                continue
+            there = (page.parent / unquote(url.path)).resolve() if url.path else page
+            known = pages.get(there)
+            if not there.exists() or known and unquote(url.fragment) not in known.places:
+                wrong.append(f"{page.relative_to(site)}: {target} leads nowhere")
+    return wrong
+
+
+def size(site):
+    return sum(p.stat().st_size for p in site.rglob("*") if p.is_file())
 
 
 if __name__ == "__main__":

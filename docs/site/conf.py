@@ -36,6 +36,8 @@ suppress_warnings = ["config.cache"]
 nb_execution_mode = "off"
 nb_render_markdown_format = "myst"
 nb_merge_streams = True
+nb_code_prompt_show = "Code"
+nb_code_prompt_hide = "Code"
 myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 myst_dmath_double_inline = True
@@ -58,6 +60,7 @@ plot_html_show_source_link = False
 plot_formats = [("svg", 100)]
 plot_rcparams = {
     "font.size": 9,
+    "figure.figsize": (4.2, 3.2),
     "svg.fonttype": "none",
     "savefig.facecolor": "white",
     "figure.constrained_layout.use": True,
@@ -69,6 +72,8 @@ copybutton_prompt_is_regexp = True
 html_theme = "furo"
 html_title = "xyep"
 html_static_path = ["static"]
+html_logo = "static/logo.svg"
+html_favicon = "static/logo.svg"
 html_css_files = ["site.css"]
 html_js_files = []
 html_copy_source = False

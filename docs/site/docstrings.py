@@ -70,10 +70,12 @@ def rest(lines):
 
 def _entries(block):
     out = []
-    for line in block:
+    for line, after in zip(block, [*block[1:], ""]):
         found = ENTRY.match(line)
         if found:
             names, what = found.groups()
+            if re.search(r"[\w)]$", what) and re.match(r" +[A-Z]", after):
+                what += "."  # kind and meaning, a line each
             out += ["", f"``{names.strip('`')}``", f"    {_words(what) or '…'}"]
         elif line.startswith("    "):
             out.append("    " + _words(line.strip()))
@@ -86,6 +88,14 @@ def _process(app, what, name, obj, options, lines):
     lines[:] = rest(lines)
 
 
+def _signature(app, what, name, obj, options, signature, returns):
+    """Sphinx reads a signature as Python, where an ellipsis is three dots."""
+    if signature:
+        signature = re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", signature).replace("…", "...")
+    return signature, returns
+
+
 def setup(app):
+    app.connect("autodoc-process-signature", _signature)
     app.connect("autodoc-process-docstring", _process)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -4,6 +4,7 @@ import re
 from dataclasses import fields, is_dataclass
 
 import nbformat
+from words import typeset
 
 from xyep.paper import report
 from xyep.paper.findings import statements
@@ -90,7 +91,7 @@ def section(notebook, book):
     number = 0
     for old in entry["document"].cells:
         if old.cell_type == "markdown":
-            made.cells.append(nbformat.v4.new_markdown_cell(_unnumbered(old.source)))
+            made.cells.append(nbformat.v4.new_markdown_cell(typeset(_unnumbered(old.source))))
             continue
         number += 1
         new = nbformat.from_dict(old)
@@ -102,6 +103,8 @@ def section(notebook, book):
         made.cells.append(new)
         if name in entry["figures"]:
             made.cells.append(nbformat.v4.new_markdown_cell(figure(notebook, book, name)))
+    for name in [n for n in entry["figures"] if n not in entry["shown"]]:  # which no cell shows
+        made.cells.append(nbformat.v4.new_markdown_cell(figure(notebook, book, name)))
     for position, each in enumerate(made.cells):
         each["id"] = f"cell-{position}"
     return nbformat.writes(made)
@@ -121,7 +124,7 @@ def figure(notebook, book, name):
             f":alt: {headline(caption)}",
             f":width: {round(720 * inches / 7)}px",
             "",
-            caption,
+            typeset(caption),
             "",
             links(notebook, book, name),
             ":::",
@@ -145,7 +148,7 @@ def figure_page(notebook, book, name):
         f"{{numref}}`fig-{name}` of {{doc}}`/sections/{notebook}`.",
         f":::{{image}} {name}.svg\n:alt: {headline(caption)}\n:class: drawn\n"
         f":width: {round(720 * inches / 7)}px\n:::",
-        caption,
+        typeset(caption),
         f"{files}\n\nThe CSV has every line, point and map as it is drawn.",
         "## Redraw it",
         "In a checkout of xyep:",
@@ -208,9 +211,10 @@ def gallery(book):
 
 
 def _thumbnail(name, caption):
+    words = headline(caption)
     return (
         f":::{{grid-item-card}}\n:link: figure-{name}\n:link-type: ref\n:class-card: thumb\n"
-        f":img-top: {name}_small.png\n:img-alt: {headline(caption)}\n\n{headline(caption)}.\n:::"
+        f":img-top: {name}_small.png\n:img-alt: {words}\n\n{typeset(words)}.\n:::"
     )
 
 
@@ -223,7 +227,7 @@ def findings(book):
     parts = [
         "# Findings",
         "Every statement, who makes it, the numbers, and the rule by which its verdict follows "
-        "from them. Each rule was written before the numbers were seen.",
+        "from them.",
     ]
     for notebook, entry in book.notebooks.items():
         parts.append(f"## {report.title(notebook)}")
@@ -238,7 +242,7 @@ def findings(book):
 def _statement(one, notebook, entry, figure):
     color = BADGES.get(one.verdict, "secondary")
     rests = [n for n in one.nodes if n in entry["tree"].children]
-    where = [f"{{numref}}`fig-{figure}`"] if figure in entry["shown"] else []
+    where = [f"{{numref}}`fig-{figure}`"]
     where += [f"[data: {n}](#{node(notebook, n)})" for n in rests]
     where += [
         f"[computed in cell {entry['made'][n]}](#{cell(notebook, entry['made'][n])})"
@@ -253,9 +257,9 @@ def _statement(one, notebook, entry, figure):
             "",
             f"{{bdg-{color}}}`{one.verdict}` {{bdg-secondary-line}}`{one.whose}`",
             "",
-            f"{measured.rstrip('.')}.",
+            typeset(f"{measured.rstrip('.')}."),
             "",
-            f"*Rule:* {one.rule.rstrip('.')}.",
+            typeset(f"*Rule:* {one.rule.rstrip('.')}."),
             "",
             " · ".join(where),
             ":::",

@@ -1,0 +1,142 @@
+"""The pages of the website, without building it: links have places, and no name is missing."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import xyep
+from xyep.paper.figures import figures_of
+from xyep.paper.scripts import names
+from xyep.paths import results
+
+SITE = Path(__file__).resolve().parents[1] / "docs" / "site"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def modules():
+    sys.path.insert(0, str(SITE))
+    yield
+    sys.path.remove(str(SITE))
+
+
+@pytest.fixture(scope="module")
+def book(modules):
+    """All notebooks, figures with their captions, and nothing drawn."""
+    import pages
+
+    made = pages.Book()
+    for notebook in names():
+        tree = xyep.read_tree(results("paper", notebook))
+        drawn = []
+        for name, figure in figures_of(notebook).items():
+            finding = figure.finding(tree)
+            drawn.append((name, finding, figure.caption(finding), 7.0))
+        made.add(notebook, tree, drawn)
+    return made
+
+
+@pytest.fixture(scope="module")
+def written(book):
+    import pages
+
+    text = {"findings": pages.findings(book), "data": pages.data(book)}
+    text["gallery"] = pages.gallery(book)
+    for notebook, entry in book.notebooks.items():
+        text[notebook] = pages.section(notebook, book).replace("\\n", "\n").replace('\\"', '"')
+        for name in entry["figures"]:
+            text[name] = pages.figure_page(notebook, book, name)
+    return text
+
+
+def test_every_link_has_a_place(written):
+    places = {p for text in written.values() for p in re.findall(r"\(([\w.-]+)\)=", text)}
+    wanted = {p for text in written.values() for p in re.findall(r"\]\(#([\w.-]+)\)", text)}
+    assert len(wanted) > 50
+    assert wanted <= places, sorted(wanted - places)
+
+
+def test_every_figure_is_shown_once_with_its_caption(book, written):
+    for notebook, entry in book.notebooks.items():
+        for name, (_, caption, _) in entry["figures"].items():
+            assert written[notebook].count(f":name: fig-{name}\n") == 1, name
+            assert caption.startswith("**") and f":alt: {caption[2:20]}" in written[notebook]
+            assert f"figures/{name}.png" in written[notebook]
+            assert f'"{name}")' in written[name]  # the line that redraws it
+            assert f"\n:link: figure-{name}\n" in written["gallery"]
+
+
+def test_every_statement_leads_to_its_figure_data_and_cell(book, written):
+    cards = re.findall(r"^:::\{card\} (.*?)^:::$", written["findings"], flags=re.M | re.S)
+    assert len(cards) > 10
+    for card in cards:
+        assert "{numref}`fig-" in card and "](#node-" in card and "](#cell-" in card, card
+        assert "*Rule:* " in card
+
+
+def test_code_is_folded_and_outputs_of_figures_are_left_out(written):
+    assert "image/png" not in "".join(written.values())
+    assert "hide-input" in written[names()[0]]
+
+
+def test_the_reference_has_a_page_for_every_public_name():
+    listed = re.findall(r"^   xyep\.(\w+)$", (SITE / "api.rst").read_text(), flags=re.M)
+    assert sorted(listed) == sorted(xyep.__all__)
+
+
+def test_docstrings_as_restructured_text():
+    from docstrings import rest
+
+    lines = """Energy of a state x_.
+
+    E = -|J|
+
+Parameters
+----------
+phases : (site,) radians
+    All of them, see `relax` and ``n*m``.
+
+>>> 1 + 1
+2
+""".splitlines()
+    assert rest(lines) == [
+        r"Energy of a state x\_.",
+        "",
+        ".. code-block:: none",
+        "   :class: formula",
+        "",
+        "       E = -|J|",
+        "",
+        ".. rubric:: Parameters",
+        "",
+        "",
+        "``phases``",
+        "    (site,) radians.",
+        "    All of them, see :py:obj:`relax <xyep.relax>` and ``n*m``.",
+        "",
+        ">>> 1 + 1",
+        "2",
+        "",
+    ]
+
+
+def test_indices_and_powers_in_running_text():
+    from words import typeset
+
+    assert typeset("−Σ_o cos(φ_o − t_o), β^0.95–0.99") == (
+        "−Σ<sub>o</sub> cos(φ<sub>o</sub> − t<sub>o</sub>), β<sup>0.95–0.99</sup>"
+    )
+    for apart in ("`φ_o`", "$φ_o$", "[a](#node-01_x)", "figures/t_o.png", "a_task_of"):
+        assert typeset(apart) == apart
+
+
+def test_broken_links_are_found(tmp_path):
+    from build import broken
+
+    (tmp_path / "a.html").write_text('<h1 id="top"></h1><a href="b.html#here"></a><a href="#top">')
+    (tmp_path / "b.html").write_text('<p id="here"></p><a href="a.html#gone"></a><img src="c.png">')
+    assert broken(tmp_path) == [
+        "b.html: a.html#gone leads nowhere",
+        "b.html: c.png leads nowhere",
+    ]
