@@ -47,7 +47,7 @@ study.train(
     studies.precision_success, networks["1"], [0.1], [0.1], [0.1], training, 2
 )
 tuning = study.nodes["ensembles"]
-study(guidelines.reach, {"1": [networks["1"]]}, node="reach")
+study(guidelines.reach, {s: [net] for s, net in networks.items()}, node="reach")
 tree = study.finish()
 raise RuntimeError("what comes after the studies is not run")
 """
@@ -235,6 +235,35 @@ def test_code_that_changes_a_result(project, monkeypatch):
     found = wrong()
     assert "runs" in found["It learns"] and "runs" in found["Skips help"] and "Reach" not in found
     monkeypatch.undo()
+
+
+def test_one_network_of_a_study_that_takes_long(project, monkeypatch):
+    monkeypatch.setattr(verify, "SHORT", -1.0)
+    (reach,) = verify.verify(["Reach"])[0]
+    assert not reach.problems and reach.anew == ["reach (1 of 2 networks)"]
+    tree = xyep.read_tree(store())
+    ds = tree["reach"].to_dataset(inherit=False)
+    values = ds["log_response"].values.copy()
+    values[ds["network"].values.tolist().index("1")] += 1e-6  # the one with fewer couplings
+    tree["reach"].dataset = ds.assign(log_response=(ds["log_response"].dims, values))
+    xyep.write_tree(tree, store())
+    assert "log_response" in wrong("Reach")["Reach"]
+
+
+def test_data_that_are_not_at_hand(project, monkeypatch, capsys):
+    monkeypatch.setenv("XYEP_DATA_DIR", str(project))
+    file = project / "notebooks" / f"{NAME}.py"
+    images = 'study = studies.Study("02_xor_training", globals())\nxyep.load_task("mnist")\n'
+    first = images.splitlines(True)[0]
+    file.write_text(NOTEBOOK.replace(first, images))
+    found, number = verify.verify(["02_"])
+    assert number == 0 and not any(claim.problems for claim in found)
+    assert all("xyep data fetch mnist" in claim.missing for claim in found)
+    assert main(["verify", "02_"]) == 3
+    said = capsys.readouterr().out
+    assert said.count("NOT COMPUTED ANEW") == 1 and "0 of 3 as they should be" in said
+    changed("ensembles", "cost")
+    assert "ensembles" in wrong("It learns")["It learns"]
 
 
 def test_results_without_recorded_runs(project, monkeypatch):

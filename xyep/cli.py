@@ -85,6 +85,8 @@ def _verify_options(commands: Any) -> None:
     add = commands.add_parser(
         "verify",
         help="check stored results: digests, a part of them computed anew, what README says",
+        epilog="Exit code: 0 all is well, 1 something is wrong, 3 nothing is wrong as far as could "
+        "be computed anew without data that are not at hand.",
     ).add_argument
     add(
         "claims",
@@ -324,11 +326,12 @@ def _verify(args: argparse.Namespace) -> int:
     found, number = verify(args.claims, args.profile, args.all, args.workers, _say)
     print(table(found))
     wrong = [claim for claim in found if claim.problems]
+    left = [claim for claim in found if claim.missing and not claim.problems]
     print(
-        f"{len(found) - len(wrong)} of {len(found)} as they should be; {number} parts of the "
-        f"results computed anew, in {time.monotonic() - began:.0f} s"
+        f"{len(found) - len(wrong) - len(left)} of {len(found)} as they should be; "
+        f"{number} parts of the results computed anew, in {time.monotonic() - began:.0f} s"
     )
-    return int(bool(wrong))
+    return 1 if wrong else 3 if left else 0
 
 
 def _export(words: Sequence[str], profile: str) -> None:

@@ -2,9 +2,9 @@
 
 Every node of a store is read, which checks its digest. Of every call of a study, something is
 computed anew and compared bit for bit with what is stored: of ensembles a run or two, of others the
-whole, if that takes seconds. To learn what is called, each notebook is run as far as its last
-study, with nothing trained. The verdicts of the statements are computed from the data, and must be
-those of README.md. Checksums of all files are for those who have no Python.
+whole, if that takes seconds, or one network. To learn what is called, each notebook is run as far
+as its last study, with nothing trained. The verdicts of the statements are computed from the data,
+and must be those of README.md. Checksums of all files are for those who have no Python.
 """
 
 import contextlib
@@ -62,6 +62,7 @@ class Claim:
     nodes: tuple[str, ...]
     verdict: str = ""
     problems: list[str] = field(default_factory=list)
+    missing: str = ""  # the data without which nothing of it can be computed anew
     anew: list[str] = field(default_factory=list)  # what was computed anew, by node
 
 
@@ -274,7 +275,14 @@ def _within(path: str, node: str) -> bool:
     return PurePosixPath(path).is_relative_to(node)
 
 
-def called(notebook: str, profile: str) -> tuple[list[Call], str]:
+class Stopped(NamedTuple):
+    """What stopped a notebook before the last of its studies."""
+
+    problem: str = ""
+    missing: str = ""  # where it is only that data are not at hand
+
+
+def called(notebook: str, profile: str) -> tuple[list[Call], Stopped]:
     """What a notebook's studies call, and what stopped it before the last of them, if anything."""
     import jupytext
 
@@ -287,7 +295,7 @@ def called(notebook: str, profile: str) -> tuple[list[Call], str]:
     document = jupytext.reads(source(notebook), fmt="py:percent")
     namespace: dict[str, Any] = {"__name__": "__main__"}
     changes = profile_parameters(notebook, profile) | {"profile": profile}
-    problem, real = "", studies.Study
+    stopped, real = Stopped(), studies.Study
     studies.Study = study  # type: ignore[misc, assignment]
     try:
         for cell in document.cells:
@@ -299,17 +307,19 @@ def called(notebook: str, profile: str) -> tuple[list[Call], str]:
                     exec(compile(text, f"{notebook}.py", "exec"), namespace)
     except _Over:
         pass
+    except FileNotFoundError as error:
+        stopped = Stopped(missing=str(error).splitlines()[0])
     except Exception as error:
-        problem = f"its studies cannot be called: {_brief(error)}"
+        stopped = Stopped(f"its studies cannot be called: {_brief(error)}")
     finally:
         studies.Study = real  # type: ignore[misc]
     if not made:
-        return [], problem
+        return [], stopped
     made[0].settle()
     other = different(made[0].parameters, made[0].kept.attrs.get("parameters", {}))
-    if other and not problem:
-        problem = f"made with other values of {', '.join(other)}"
-    return made[0].calls, problem
+    if other and not stopped.problem:
+        stopped = Stopped(f"made with other values of {', '.join(other)}", stopped.missing)
+    return made[0].calls, stopped
 
 
 # -------------------------------------------------------------------------------- computed anew
@@ -360,6 +370,27 @@ def sentinels(call: Call) -> list[tuple[str, int]]:
     chosen += [fast[draw % len(fast)]] if fast else []
     seeds = {name: call.cases[name].seeds for name in chosen}
     return [(name, seeds[name][draw % len(seeds[name])]) for name in chosen]
+
+
+def one_network(call: Call) -> str | None:
+    """Of a study that measures each network by itself, the one with the fewest couplings.
+
+    Such a study's first argument maps the names that its Dataset has along ``network``.
+    """
+    first, (ds, *more) = next(iter(call.function[1]), None), call.stored.values()
+    if more or not isinstance(first, Mapping) or "network" not in ds.dims:
+        return None
+    networks = ds["network"].values.tolist()
+    if networks != list(first):
+        return None
+    if "n_couplings" not in ds.coords:
+        return str(networks[0])
+    return str(networks[int(np.argmin(ds["n_couplings"].values))])
+
+
+def _cut(call: Call, network: str) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+    function, (first, *others), keywords = call.function
+    return function, ({network: first[network]}, *others), keywords
 
 
 def _seconds(ds: xr.Dataset, entry: Mapping[str, Any]) -> float:
@@ -466,6 +497,9 @@ def _compute(calls: Sequence[Call], workers: int | None) -> int:
             continue
         if not call.trains and call.seconds <= SHORT:
             tasks.append((call.seconds, (number, None), call.function, call.node))
+        elif not call.trains and (network := one_network(call)) is not None:
+            share = call.seconds / len(call.function[1][0])
+            tasks.append((share, (number, network), _cut(call, network), call.node))
         for name, seed in sentinels(call):
             times = call.runs["seconds"].values[call.runs["case"].values == name]
             cost = float(times.mean()) if len(times) else float(call.cases[name].net.n_couplings)
@@ -481,6 +515,9 @@ def _compute(calls: Sequence[Call], workers: int | None) -> int:
             problem = made
         elif which is None:
             problem = "; ".join(different_nodes(made, call.stored))
+        elif isinstance(which, str):
+            part = {path: ds.sel(network=[which]) for path, ds in call.stored.items()}
+            problem = "; ".join(different_nodes(made, part))
         else:
             name, seed = which
             problem = different_run(call, name, seed, made)
@@ -495,6 +532,8 @@ def _compute(calls: Sequence[Call], workers: int | None) -> int:
             call.problem = "; ".join(filter(None, done[number]))
             total = sum(len(case.seeds) for case in call.cases.values())
             call.anew = f"{len(done[number])} of {total} runs" if call.trains else "all of it"
+            if not call.trains and call.seconds > SHORT:
+                call.anew = f"1 of {len(call.function[1][0])} networks"
         else:
             what = "runs not recorded" if call.trains else f"took {call.seconds:.0f} s"
             call.anew = f"digest only, {what}"
@@ -511,6 +550,7 @@ class Node(NamedTuple):
 
     anew: str
     problem: str
+    missing: str = ""
 
 
 def _sampled(
@@ -521,9 +561,9 @@ def _sampled(
     calls: list[tuple[str, Call]] = []
     for notebook in wanted:
         found[notebook] = {}
-        made, problem = called(notebook, profile)
-        if problem:
-            found[notebook][""] = Node("", problem)
+        made, stopped = called(notebook, profile)
+        if stopped != Stopped():
+            found[notebook][""] = Node("", *stopped)
         calls += [(notebook, call) for call in made]
     number = _compute([call for _, call in calls], workers)
     for notebook, call in calls:
@@ -636,8 +676,9 @@ def _rest(notebook: str, nodes: Mapping[str, Node], found: list[Claim], profile:
 
 def _judge(claim: Claim, nodes: Mapping[str, Node], damaged: Mapping[str, str]) -> None:
     """Note what is wrong with the nodes that a claim rests on."""
-    if "" in nodes:
-        claim.problems.append(nodes[""].problem)
+    whole = nodes.get("", Node("", ""))
+    claim.missing = whole.missing
+    claim.problems += [whole.problem] if whole.problem else []
     if "" in damaged:
         claim.problems.append(f"the root: {damaged['']}")
     for node in claim.nodes:
@@ -646,7 +687,7 @@ def _judge(claim: Claim, nodes: Mapping[str, Node], damaged: Mapping[str, str]) 
         claim.problems += [f"node {path}: {why}" for path, why in broken.items()]
         problems = dict.fromkeys(one.problem for one in own.values() if one.problem)
         claim.problems += [f"node {node}: {problem}" for problem in problems]
-        if not own and not broken and node != RUNS:
+        if not own and not broken and node != RUNS and not whole.missing:
             claim.problems.append(f"node {node}: no study makes it")
         told = next((one.anew for one in own.values() if one.anew), "")
         claim.anew.append(f"{node} ({told})" if told else node)
@@ -657,7 +698,7 @@ def table(found: Sequence[Claim]) -> str:
     head = ("ok", "statement", "verdict", "nodes (computed anew)")
     rows = [
         (
-            "NO" if claim.problems else "ok",
+            "NO" if claim.problems else "--" if claim.missing else "ok",
             claim.statement if len(claim.statement) <= 60 else f"{claim.statement[:59]}…",
             claim.verdict,
             ", ".join(claim.anew),
@@ -669,6 +710,9 @@ def table(found: Sequence[Claim]) -> str:
     for claim in found:
         if claim.problems:
             lines.append(f"WRONG: {claim.statement}: {'; '.join(dict.fromkeys(claim.problems))}")
+    missing = {claim.notebook: claim.missing for claim in found if claim.missing}
+    for notebook, why in missing.items():
+        lines.append(f"NOT COMPUTED ANEW: {notebook}: {why}; digests and verdicts were compared")
     return "\n".join(lines)
 
 

@@ -54,7 +54,9 @@ class Study:
     node and nodes below it. If the store holds what the same function made of equal arguments with
     the same code, this is taken instead. `train` does the same for functions that train ensembles,
     whose finished runs are kept until `finish` writes the tree. Of each of these runs, the node
-    ``runs`` has a digest of all that it computed, by which `xyep verify` knows it again.
+    ``runs`` has a digest of all that it computed, by which `xyep verify` knows it again. Of a
+    function whose first argument maps the names that its Dataset has along ``network``, and which
+    takes long, `xyep verify` computes one network anew: each must be measured by itself.
 
     The published results are not overwritten by a reader who changes a parameter: what is not made
     by ``xyep reproduce`` with the notebook's own parameters goes to the profile "mine", and a line
