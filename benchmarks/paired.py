@@ -27,7 +27,7 @@ def xor_epoch(quick, reference):
 
     Each seed is trained for 1000 epochs, before and now in turn. CPU time of one thread over all
     epochs but the first and the last; "solved" are trainings that answer all four patterns from at
-    least 95 % of 200 new initial states. Defaults now: 15 sweeps of the free and 6 of the nudged
+    least 95 % of 200 new initial states. Defaults now: 20 sweeps of the free and 4 of the nudged
     phases, in one compiled loop; before: a residual of 1e-4, in Python.
     """
     names, seeds, rows = XOR[:1] if quick else XOR, 3 if quick else 100, []

@@ -99,7 +99,7 @@ def xor(name, seed, epochs=1000, double=False):
     """A training of XOR: CPU seconds an epoch, of all but the first, and whether it is solved."""
     options = {"epochs": epochs}
     if double:
-        options |= {"solver": fixed(15, "float64"), "nudged_solver": fixed(6, "float64")}
+        options |= {"solver": fixed(20, "float64"), "nudged_solver": fixed(4, "float64")}
     run = Run(network(name), xyep.load_task("xor"), make_training(**options), seed)
     run.advance(1)
     seconds, _ = timed(lambda: run.advance(epochs - 1))

@@ -12,6 +12,7 @@ from numba.core import config
 
 import xyep
 from xyep.kernels import cache, kernel
+from xyep.kernels.elementary import sincos
 
 #: The package as it is imported here, also in processes that start in other folders.
 PATHS = os.pathsep.join([str(Path(xyep.__file__).parents[1]), *sys.path])
@@ -84,6 +85,25 @@ def test_where_nothing_can_be_written_one_warning_says_so(monkeypatch, tmp_path)
     assert done.stdout.split() == ["None", "0.0"]
     assert done.stderr.count("kernels are compiled in every process") == 1
     assert "NUMBA_CACHE_DIR" in done.stderr and blocked.read_text() == "no folder"
+
+
+def test_a_first_training_compiles_each_kernel_once(tmp_path):
+    """Relaxation is in one kernel, whoever calls it, and for one kind of array."""
+    code = """
+import xyep
+xyep.train(xyep.xor_lattice(5), xyep.load_task("xor"), epochs=3, final_states=10)
+"""
+    environment = os.environ | {"PYTHONPATH": PATHS, "NUMBA_CACHE_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment)
+    names = sorted(path.name.split("-")[0] for path in kept(tmp_path))
+    assert len(set(names)) == len(names) <= 8
+    assert {"fast.gradient_blocks", "loop.train_epochs", "packing.pack_blocks"} <= set(names)
+
+
+def test_parts_are_for_kernels_alone():
+    """Python would call machine code that is not there."""
+    with pytest.raises(TypeError, match="sincos: only kernels"):
+        sincos(0.5)
 
 
 def test_other_users_of_numba_keep_their_own_cache(tmp_path):

@@ -176,6 +176,8 @@ class Layout:
 
     def pack(self, phases: np.ndarray, rows: np.ndarray, out: np.ndarray, blocks: Range) -> None:
         """Unit vectors of the `rows` of (row, site) phases, one for each sample of the blocks."""
+        phases = np.ascontiguousarray(phases).view()
+        phases.flags.writeable = False  # one kind of array: one kernel
         pack_blocks(self.lanes, blocks, phases, rows, out)
 
     def pack_vectors(self, vectors: np.ndarray, out: np.ndarray) -> None:

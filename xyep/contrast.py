@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import Layout, Range, graph_of, over_threads
+from .blocks import Layout, Range, angles, graph_of, over_threads
 from .cost import Cost, at_pole, nudge_of
 from .estimators import Estimator, real_points
 from .kernels import loop, updates
@@ -59,7 +59,7 @@ class EPGradient:
         self._outputs = np.zeros((2, *target.shape), layout.dtype)
         self._report = Report(self.residual, self.iterations, self._outputs)
         self._unit = {unit: number for number, unit in enumerate(layout.units)}
-        self._packed = False
+        self._packed, self._gradient = False, None
 
     def load(self, inputs: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> None:
         """The next batch: these `rows` of (sample, input) and (sample, output) phases."""
@@ -161,16 +161,19 @@ class EPGradient:
         units = np.array(layout.units)
         plan = loop.Plan(start, rule, graph_of(self.net), phases, weight, self.n_samples, units)
         law = next((law for law in laws if law is not None), None)
-        theta = loop.train_epochs(
-            layout.lanes, epochs, plan, batch, law, *state, records, self._report, kept
-        )
+        if self._gradient is None:
+            self._gradient = loop.gradient_for(layout.lanes, batch, plan, law, self._report)
+        given = layout.lanes, epochs, plan, batch, self._gradient, law, *state
+        theta = loop.train_epochs(*given, records, self._report, kept)
         found = []
         for values in kept[1:]:
             # (record, phase, block, lane) → (phase, record × sample)
             samples = layout.per_sample(values).astype(float)
             found.append(np.moveaxis(samples, 1, 0).reshape(3, -1))
         found[0][np.isnan(found[0])] = np.inf
-        outputs = np.concatenate([layout.unpack(u) for u in kept[0]]) if count else np.empty(0)
+        # (record, block, output, lane) → (record × sample, output)
+        outputs = angles(kept.outputs[..., 0, :], kept.outputs[..., 1, :]).swapaxes(1, 2)
+        outputs = layout.per_sample(outputs).swapaxes(1, 2).reshape(-1, outputs.shape[1])
         return theta, (outputs, found[0], found[1])
 
     def _relax_generic(

@@ -10,7 +10,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from .checks import check_choice, check_number, found
-from .kernels.elementary import power, sincos
+from .kernels import elementary
+from .kernels.elementary import power
 from .kernels.updates import adam
 
 __all__ = ["SGD", "Adam", "Optimizer", "Schedule", "constant", "cosine", "linear", "schedule"]
@@ -204,7 +205,7 @@ def cosine(progress: float) -> float:
     >>> cosine(0.5)
     0.5
     """
-    return 0.5 * (1.0 + sincos(np.pi * progress)[1])
+    return 0.5 * (1.0 + float(elementary.cosine(np.pi * progress)))
 
 
 SCHEDULES: dict[str, Schedule] = {"constant": constant, "linear": linear, "cosine": cosine}

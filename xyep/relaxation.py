@@ -30,9 +30,9 @@ from .cost import (
     gradient_of,
     nudge_of,
 )
-from .kernels import reference
+from .kernels import fast, reference
 from .kernels.elementary import cosine, sine
-from .kernels.fast import Batch, Model, Report, relax_blocks
+from .kernels.fast import Batch, Model, Report, Sums, gradient_blocks
 from .kernels.flow import Limits, Samples, flow_samples
 from .network import Network, Parameters
 from .solvers import GaussSeidel, GradientFlow, Reference, Solver, as_solver
@@ -334,23 +334,24 @@ def _fast(
     layout, graph = Layout(net, len(inputs), solver.dtype), graph_of(net)
     u, clamped, target = (layout.empty(n) for n in (net.n_free, net.n_inputs, net.n_outputs))
     layout.pack_vectors(nudging.vectors, target)
-    residual, sweeps = np.zeros((2, layout.n_blocks, layout.width), layout.dtype)
+    residual, sweeps = np.zeros((2, 1, layout.n_blocks, layout.width), layout.dtype)
     report = Report(residual, sweeps, np.empty((0, 0, 0, 2, layout.width), layout.dtype))
     phases = np.empty((len(inputs), net.n_sites))
     phases[:, : net.n_inputs] = inputs
     bias = bias_field(net, p).astype(layout.dtype)
     model = Model(graph, p.couplings.astype(layout.dtype), bias)
     nudge, law = nudge_of(nudging.cost, nudging.beta, nudging.kind)
-    batch, stopping = Batch(u, clamped, target, layout.mask), solver.stopping(net)
+    batch, nothing = Batch(u, clamped, target, layout.mask), Sums(np.empty(0), np.empty((0, 2)))
+    alone = fast.Phases((nudge,) * 3, (solver.stopping(net),) * 3, 0, 1)
 
     def run(blocks: Range) -> None:
         pack_start(layout, start, u, blocks)
         layout.pack(inputs, layout.samples(blocks), clamped, blocks)
-        relax_blocks(layout.lanes, blocks, batch, model, nudge, law, stopping, report)
+        gradient_blocks(layout.lanes, blocks, batch, model, alone, law, report, nothing)
         layout.unpack(u, phases[:, net.n_inputs :], blocks)
 
     over_threads(run, layout.units, threads)
-    residual, sweeps = (layout.per_sample(a).astype(np.float64) for a in (residual, sweeps))
+    residual, sweeps = (layout.per_sample(a[0]).astype(np.float64) for a in (residual, sweeps))
     residual = _seen(phases, residual)
     return _ended(phases, residual, sweeps, solver.tol, nudging.beta)
 

@@ -13,6 +13,7 @@ checked once, in the NumPy tier above.
 ``flow``        adaptive Runge–Kutta integration of the physical dynamics
 ``linear``      sparse linear systems, for responses
 ``updates``     the flat gradient, and one step of an optimizer
+``compiling``   kernels together with all that they call
 ``cache``       compiled kernels on disk
 """
 
@@ -22,6 +23,7 @@ from typing import Any
 from numba import njit
 
 from .cache import keep
+from .compiling import KernelCompiler, PartCompiler, WithinKernels
 
 #: Compile options of every kernel, each with its reason.
 OPTIONS = {
@@ -31,8 +33,11 @@ OPTIONS = {
 }
 
 
+#: Options of what only kernels call: Python needs no way in.
+PART = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
 #: Options of what is called within inner loops, where vectors stay in registers.
-INLINE = OPTIONS | {
+INLINE = PART | {
     "forceinline": True,
     "_nrt": False,  # counting references to arrays would cost more than a visit to a site
 }
@@ -40,12 +45,19 @@ INLINE = OPTIONS | {
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator: compiled once a machine, and kept."""
-    return keep(njit(**OPTIONS)(function))
+    return keep(njit(pipeline_class=KernelCompiler, **OPTIONS)(function))
+
+
+def part(function: Callable[..., Any], options: dict[str, Any] = PART) -> Callable[..., Any]:
+    """Decorator for what only kernels call."""
+    found = njit(pipeline_class=PartCompiler, **options)(function)
+    found.__class__ = WithinKernels
+    return found
 
 
 def inline(function: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator for what is called within inner loops; such functions own and return no arrays."""
-    return njit(**INLINE)(function)
+    return part(function, INLINE)
 
 
 #: Smallest 1 + κ cos(φ − t) that the cost and its force distinguish: −log of less would be a pole

@@ -11,8 +11,8 @@ Horner's form. Measured largest errors, in units in the last place (1 ulp = 2⁻
 
 Beyond 10⁶ the error of sine and cosine is that of moving x by its last place.
 
-The scalar functions are for other kernels; `sine`, `cosine`, `exponential`, `logarithm` and
-`arctangent` take arrays of any shape.
+The scalar functions are for other kernels, but for `power`, which is plain Python; `sine`,
+`cosine`, `exponential`, `logarithm` and `arctangent` take arrays of any shape.
 """
 
 import numpy as np
@@ -198,7 +198,6 @@ def atan2(y, x):
     return x + y if x != x or y != y else angle
 
 
-@inline
 def power(x, n):
     """xⁿ for an integer n, by repeated squaring; the relative error grows as |n| 2⁻⁵³."""
     out, square, k = 1.0, np.float64(x), abs(n)

@@ -34,10 +34,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import POLE, inline, kernel
+from . import POLE, inline, kernel, part
 from .rows import Graph
 from .vectors import (
     absolute,
+    empty,
     exponential,
     fma,
     high,
@@ -53,6 +54,7 @@ from .vectors import (
     total,
     totals,
     where_greater,
+    zeros,
 )
 
 
@@ -235,7 +237,7 @@ def _softmax(lanes, u, at, outputs, scale, share):
 STEP = 1e-4
 
 
-@kernel
+@part
 def _follow(law, state, problem, first):
     """∂C/∂φ of each output by a function of the user's, lane by lane, and its slope."""
     u, target, share = state.u, problem.target, state.share
@@ -363,7 +365,7 @@ def _blend(lanes, chosen, a, a_at, b, b_at, vectors):
         store(one, b, b_at + n)
 
 
-@kernel
+@part
 def _relax_block(lanes, state, problem, law, stopping, report, report_at):
     """Relax one block; its residual and sweeps are vector `report_at` of the report."""
     u, at, aside = state.u, state.at, state.aside
@@ -442,20 +444,13 @@ def _fraction(stopping):
     return stopping.over_relaxation / (1.0 + stopping.over_relaxation)
 
 
-@kernel
-def relax_blocks(lanes, blocks, batch, model, nudge, law, stopping, report):
-    """Relax ``batch.u`` in place for each of ``blocks``; `law` is None but for nudging by one."""
-    u, graph, target = batch.u, model.graph, batch.target
-    aside, field = np.empty(u.shape[1:], u.dtype), np.empty(u.shape[1:], u.dtype)
-    share = np.zeros((2 * target.shape[1], u.shape[3]), u.dtype)
-    weights = model.couplings[graph.free.parameter]
-    input_weights = model.couplings[graph.clamped.parameter]
-    for b in range(blocks[0], blocks[1]):
-        at, target_at = 2 * b * batch.inputs.shape[1], 2 * b * target.shape[1]
-        _constant_field(lanes, field, model.bias, batch.inputs, at, graph.clamped, input_weights)
-        state, k = State(u, 2 * b * u.shape[1], aside, share), _fraction(stopping)
-        problem = Problem(graph, weights, field, target, target_at, nudge, k)
-        _relax_block(lanes, state, problem, law, stopping, report, b)
+@part
+def _taken(values, numbers):
+    """values[numbers]"""
+    out = empty(values, (len(numbers),))
+    for n in range(len(numbers)):
+        out[n] = values[numbers[n]]
+    return out
 
 
 @inline
@@ -501,14 +496,16 @@ def _four_sums(lanes, blocks, i, j, pair, others, others_at, mutual):
 NEAR = 32
 
 
-@kernel
+@part
 def _products(lanes, blocks, rows, stops, pair, others, others_at, mutual, products):
     """Σ over the samples of d_i·u_j, and of m_i·d_j if `mutual`, of couplings up to ``stops``."""
-    sums = np.empty((NEAR + 1, 4), products.dtype)
-    for part in range(0, np.max(stops - rows.first[:-1]), NEAR):  # rows of dense layers take turns
+    sums, longest = empty(products, (NEAR + 1, 4)), 0
+    for r in range(len(stops)):
+        longest = max(longest, stops[r] - rows.first[r])
+    for turn in range(0, longest, NEAR):  # rows of dense layers take turns
         for r in range(len(stops)):
             i, size, four = rows.site[r], rows.size[r], 0
-            first = rows.first[r] + part
+            first = rows.first[r] + turn
             last = min(first + NEAR, stops[r]) - 1
             # a row's couplings lie in the order of its neighbours, of which the last one is
             # repeated to make up four pairs
@@ -525,10 +522,10 @@ def _products(lanes, blocks, rows, stops, pair, others, others_at, mutual, produ
                 store(found, sums, four)
                 four += 1
             for n in range(size * (last + 1 - first)):
-                products[rows.coupling[rows.weight[r] + size * part + n]] = sums[n // 4, n % 4]
+                products[rows.coupling[rows.weight[r] + size * turn + n]] = sums[n // 4, n % 4]
 
 
-@kernel
+@part
 def _contrast(lanes, n_blocks, plus, minus, batch, first, graph, sums):
     """`Sums` over the samples of some blocks.
 
@@ -544,7 +541,7 @@ def _contrast(lanes, n_blocks, plus, minus, batch, first, graph, sums):
             p, m = load(lanes, plus, v), load(lanes, minus, v)
             store(half * (p + m), plus, v)
             store(keep * (p - m), minus, v)
-    products, at = np.zeros(len(graph.parameter), plus.dtype), 2 * first * batch.inputs.shape[1]
+    products, at = zeros(plus, (len(graph.parameter),)), 2 * first * batch.inputs.shape[1]
     free, clamped, pair = graph.free, graph.clamped, (plus, minus)
     _products(lanes, n_blocks, free, free.middle, pair, plus, 0, True, products)
     _products(lanes, n_blocks, clamped, clamped.first[1:], pair, batch.inputs, at, False, products)
@@ -568,12 +565,13 @@ def gradient_blocks(lanes, blocks, batch, model, phases, law, report, sums):
     """
     u, graph, target = batch.u, model.graph, batch.target
     first, n = blocks[0], blocks[1] - blocks[0]
-    aside, field = np.empty(u.shape[1:], u.dtype), np.empty(u.shape[1:], u.dtype)
-    share = np.zeros((2 * target.shape[1], u.shape[3]), u.dtype)
+    aside, field = empty(u, u.shape[1:]), empty(u, u.shape[1:])
+    share = zeros(u, (2 * target.shape[1], u.shape[3]))
     room = n if phases.stop == 3 else 0
-    plus, minus = np.empty((room, *u.shape[1:]), u.dtype), np.empty((room, *u.shape[1:]), u.dtype)
-    weights = model.couplings[graph.free.parameter]
-    input_weights = model.couplings[graph.clamped.parameter]
+    shape = (room, *u.shape[1:])
+    plus, minus = empty(u, shape), empty(u, shape)
+    weights = _taken(model.couplings, graph.free.parameter)
+    input_weights = _taken(model.couplings, graph.clamped.parameter)
     size, target_size = 2 * u.shape[1], 2 * target.shape[1]
     for b in range(first, blocks[1]):
         at = 2 * b * batch.inputs.shape[1]

@@ -12,13 +12,17 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from . import inline, kernel
+from . import inline, kernel, part
+from .compiling import Address
 from .elementary import power, sincos
 from .fast import Model, Phases, Stopping, Sums, copy, gradient_blocks
 from .packing import unit_vector
 from .rows import Graph
 from .updates import adam, gradient_of
-from .vectors import load, splat, store
+from .vectors import empty, load, splat, store, zeros
+
+# kernels of their own elsewhere, parts of this one here
+_gradient_of, _adam, _power = part(gradient_of.py_func), part(adam.py_func), part(power)
 
 ADAM, SGD = range(2)
 CONSTANT, LINEAR, COSINE = range(3)
@@ -97,7 +101,7 @@ def _phase(word):
     return np.pi * ((2.0 * (word >> np.uint64(12)) + 1.0) * 2.0**-52 - 1.0)
 
 
-@kernel
+@part
 def random_start(lanes, u, n_samples, seed, epoch):
     """``u[block, site, component, lane]`` at random phases: `xyep.random` of this epoch."""
     blocks, sites, width = u.shape[0], u.shape[1], u.shape[3]
@@ -123,7 +127,7 @@ def random_start(lanes, u, n_samples, seed, epoch):
         store(s, u, 2 * n + 1)
 
 
-@kernel
+@part
 def _updated(theta, gradient, moments, step, rule, n_parameters):
     """Parameters after one update, as the optimizers of `xyep.optimizers` make it."""
     progress = (step - 1) / rule.total
@@ -134,11 +138,11 @@ def _updated(theta, gradient, moments, step, rule, n_parameters):
         factor = 0.5 * (1.0 + sincos(np.pi * progress)[1])
     rate = rule.learning_rate * factor
     if rule.kind == ADAM:
-        corrections = 1.0 - power(rule.memory, step), 1.0 - power(rule.memory2, step)
+        corrections = 1.0 - _power(rule.memory, step), 1.0 - _power(rule.memory2, step)
         memory = rule.memory, rule.memory2
-        out = adam(theta, gradient, moments, memory, corrections, rate, rule.epsilon)
+        out = _adam(theta, gradient, moments, memory, corrections, rate, rule.epsilon)
     else:
-        out = np.empty_like(theta)
+        out = empty(theta, theta.shape)
         for n in range(len(theta)):
             moments[0, n] = rule.memory * moments[0, n] - rate * gradient[n]
             out[n] = theta[n] + moments[0, n]
@@ -153,9 +157,19 @@ def _hurried(stopping):
     return Stopping(stopping.over_relaxation, stopping.tol, stopping.max_sweeps, False)
 
 
+def gradient_for(lanes, batch, plan, law, report):
+    """`gradient_blocks` for `train_epochs` to call; within it, it would be compiled twice."""
+    n_free, dtype = batch.u.shape[1], batch.u.dtype
+    model = Model(plan.graph, np.empty(0, dtype), np.empty((n_free, 2), dtype))
+    sums = Sums(np.empty(0), np.empty((n_free, 2)))
+    return Address(gradient_blocks, lanes, (0, 1), batch, model, plan.phases, law, report, sums)
+
+
 @kernel
-def train_epochs(lanes, epochs, plan, batch, law, theta, moments, records, report, kept):
+def train_epochs(lanes, epochs, plan, batch, relaxed, law, theta, moments, records, report, kept):
     """Epochs ``epochs[0]`` … ``epochs[1]`` of one batch that holds all samples; returns θ.
+
+    `relaxed` is what `gradient_for` returns.
 
     For the epochs of which ``records`` is true the outputs, residuals and sweeps are `kept`; in the
     others residuals are not read after a fixed number of sweeps. Stops after the first epoch whose
@@ -165,9 +179,9 @@ def train_epochs(lanes, epochs, plan, batch, law, theta, moments, records, repor
     n_outputs, n_inputs = batch.target.shape[1], batch.inputs.shape[1]
     n_sites, first_output = n_free + n_inputs, n_free - n_outputs
     n_parameters, n_units, size = len(theta) - 2 * n_sites, len(plan.units), 2 * n_outputs
-    sums = Sums(np.zeros((n_units, n_parameters)), np.zeros((n_units, n_free, 2)))
-    bias, couplings = np.empty((n_free, 2), u.dtype), np.empty(n_parameters, u.dtype)
-    direction, record, calm = np.empty((2, n_sites)), 0, plan.phases
+    sums = Sums(zeros(theta, (n_units, n_parameters)), zeros(theta, (n_units, n_free, 2)))
+    bias, couplings = empty(u, (n_free, 2)), empty(u, (n_parameters,))
+    direction, record, calm = empty(theta, (2, n_sites)), 0, plan.phases
     free, nudged = _hurried(calm.stoppings[0]), _hurried(calm.stoppings[1])
     hurried = Phases(calm.nudges, (free, nudged, nudged), calm.first, calm.stop)
     for epoch in range(epochs[0], epochs[1] + 1):
@@ -190,8 +204,8 @@ def train_epochs(lanes, epochs, plan, batch, law, theta, moments, records, repor
         for unit in range(n_units):
             blocks = plan.units[unit, 0], plan.units[unit, 1]
             mine = Sums(sums.coupling[unit], sums.site[unit])
-            gradient_blocks(lanes, blocks, batch, model, phases, law, report, mine)
-        gradient = gradient_of(sums, amplitude, direction, -plan.weight / plan.n_samples)
+            relaxed(lanes, blocks, batch, model, phases, law, report, mine)
+        gradient = _gradient_of(sums, amplitude, direction, -plan.weight / plan.n_samples)
         if recorded:
             for b in range(u.shape[0]):
                 at = 2 * (b * n_free + first_output)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import kernel
+from .vectors import empty, zeros
 
 
 @kernel
@@ -14,7 +15,7 @@ def gradient_of(sums, amplitude, direction, factor):
     """
     n_units, n_parameters, n_sites = len(sums.site), sums.coupling.shape[1], len(amplitude)
     clamped = n_sites - sums.site.shape[1]
-    gradient = np.zeros(n_parameters + 2 * n_sites)
+    gradient = zeros(amplitude, (n_parameters + 2 * n_sites,))
     for unit in range(n_units):
         for n in range(n_parameters):
             gradient[n] += sums.coupling[unit, n] * factor
@@ -30,7 +31,7 @@ def gradient_of(sums, amplitude, direction, factor):
 @kernel
 def adam(theta, gradient, moments, memory, corrections, rate, epsilon):
     """Updated copy of ``theta``; both ``moments``, of `memory` β₁ and β₂, change in place."""
-    out, mean, square = np.empty_like(theta), moments[0], moments[1]
+    out, mean, square = empty(theta, theta.shape), moments[0], moments[1]
     rate, scale = rate / corrections[0], 1 / np.sqrt(corrections[1])
     for n in range(len(theta)):
         mean[n] += (1 - memory[0]) * (gradient[n] - mean[n])

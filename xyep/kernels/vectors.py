@@ -24,12 +24,14 @@ from numba.core import cgutils
 from numba.extending import (
     NativeValue,
     intrinsic,
+    lower_builtin,
     models,
-    overload,
     register_model,
+    type_callable,
     typeof_impl,
     unbox,
 )
+from numba.np.arrayobj import _empty_nd_impl
 
 from . import inline
 
@@ -131,6 +133,30 @@ def item(typingctx, array, n):
         )
 
     return array.dtype(array, n), codegen
+
+
+def _array(fill):
+    @intrinsic
+    def made(typingctx, like, shape):
+        array = types.Array(like.dtype, len(shape), "C")
+
+        def codegen(context, builder, signature, args):
+            sides = cgutils.unpack_tuple(builder, args[1])
+            whole = [context.cast(builder, n, t, types.intp) for n, t in zip(sides, shape)]
+            new = _empty_nd_impl(context, builder, array, whole)
+            if fill:
+                size = builder.mul(new.nitems, new.itemsize)
+                cgutils.memset(builder, new.data, size, 0)
+            return new._getvalue()
+
+        return array(like, shape), codegen
+
+    return made
+
+
+#: ``empty(like, shape)`` and ``zeros(like, shape)``: arrays of the dtype of the array `like`; far
+#: less to compile than NumPy's.
+empty, zeros = _array(False), _array(True)
 
 
 @intrinsic
@@ -378,35 +404,22 @@ def where_greater(typingctx, a, b, x, y):
     return a(a, b, x, y), codegen
 
 
-def _operator(symbol, instruction):
-    @intrinsic
-    def binary(typingctx, a, b):
-        def codegen(context, builder, signature, args):
-            return getattr(builder, instruction)(*args)
+def _operator(symbol, instruction, n_args=2):
+    @type_callable(symbol)
+    def of_vectors(context):
+        def typer(*args):
+            if len(args) == n_args and all(isinstance(a, Vector) for a in args):
+                return args[0]
 
-        return a(a, b), codegen
+        return typer
 
-    @overload(symbol)
-    def _overload(a, b):
-        if isinstance(a, Vector) and isinstance(b, Vector):
-            return lambda a, b: binary(a, b)
+    @lower_builtin(symbol, *[Vector] * n_args)
+    def lowered(context, builder, signature, args):
+        return getattr(builder, instruction)(*args)
 
 
 _operator(operator.add, "fadd")
 _operator(operator.sub, "fsub")
 _operator(operator.mul, "fmul")
 _operator(operator.truediv, "fdiv")
-
-
-@intrinsic
-def _negative(typingctx, a):
-    def codegen(context, builder, signature, args):
-        return builder.fneg(args[0])
-
-    return a(a), codegen
-
-
-@overload(operator.neg)
-def _overload_negative(a):
-    if isinstance(a, Vector):
-        return lambda a: _negative(a)
+_operator(operator.neg, "fneg", 1)
