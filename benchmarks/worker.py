@@ -42,10 +42,16 @@ NETWORKS = {
 
 @cache
 def network(name):
-    """One of `NETWORKS`, or a lattice: size, shells and distance of inputs as "7 4 3"."""
+    """One of `NETWORKS`, or a lattice: size, shells and distance of inputs as "7 4 3".
+
+    The inputs are left and right of the output in the middle, as far as there is room.
+    """
     if name in NETWORKS:
         return NETWORKS[name]()
-    return xyep.xor_lattice(*map(int, name.split()))
+    size, shells, distance = map(int, name.split())
+    middle = size // 2
+    inputs = [(middle, middle - distance), (middle, middle + distance)]
+    return xyep.square_lattice((size, size), shells, inputs=inputs, outputs=[(middle, middle)])
 
 
 @cache

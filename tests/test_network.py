@@ -271,24 +271,16 @@ def test_xor_lattice_places_inputs_at_the_distance(size):
     for distance in range(1, size):
         net = xor_lattice(size, distance=distance)
         (a, b), (out,) = net.positions[:2, :2], net.positions[-1:, :2]
-        # as many columns or rows away, both alike up to half a column, on the middle column
-        assert max(np.abs(a - out).max(), np.abs(b - out).max()) >= distance
-        assert abs(np.abs(a - out)[0] - np.abs(b - out)[0]) <= 1 and out[0] == size // 2
-        assert (np.abs(a - out)[0] == distance) or (out - a)[1] == distance
-    far = xor_lattice(size, distance=size - 1)
-    np.testing.assert_array_equal(
-        far.positions[[0, 1, -1], :2], [[0, 0], [size - 1, 0], [size // 2, size - 1]]
-    )
+        np.testing.assert_array_equal([out - a, out - b], [[0, distance], [distance, 0]])
+        ends = np.array([a, b, out])
+        margins = ends.min(axis=0), size - 1 - ends.max(axis=0)
+        assert np.ptp(margins) <= 1  # in the middle
+        assert np.min(margins) >= 1 or distance > size - 3
 
 
 def test_the_contract_placement_beside_the_output():
-    net, same = (
-        xor_lattice(7, shells=4),
-        square_lattice((7, 7), shells=4, inputs=[(3, 2), (3, 4)], outputs=[(3, 3)]),
-    )
-    np.testing.assert_array_equal(net.numbers, same.numbers)
-    np.testing.assert_array_equal(net.edges, same.edges)
-    assert net.digest == same.digest
+    net = square_lattice((7, 7), shells=4, inputs=[(3, 2), (3, 4)], outputs=[(3, 3)])
+    np.testing.assert_array_equal(net.positions[[0, 1, -1], :2], [[2, 3], [4, 3], [3, 3]])
 
 
 @pytest.mark.parametrize("size", [3, 4, 7, 8])
@@ -657,7 +649,7 @@ def test_wires_end_beside_the_output():
     rest = np.setdiff1d(np.arange(net.n_sites), quiet)
     np.testing.assert_array_equal(wired.bias_amplitude[rest], plain.bias_amplitude[rest])
     for start, path in enumerate(paths):
-        assert path[0] == start and len(path) == 9  # 9 hops from the corner to the output
+        assert path[0] == start and len(path) == 6  # 6 hops to the output
         assert np.ptp(net.positions[[path[-1], -1], :2], axis=0).sum() == 1
 
 

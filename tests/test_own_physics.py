@@ -434,6 +434,44 @@ def test_what_a_callback_is_told():
     np.testing.assert_array_equal(told[-1][2], xyep.parameters_of(tree).couplings)
 
 
+class At:
+    """Notes when it is called, at some epochs only, and stops at the last of them."""
+
+    def __init__(self, *epochs):
+        self.epochs, self.called = epochs, []
+
+    def __call__(self, run):
+        self.called.append((run.done, run.parameters.couplings.copy()))
+        return run.done == self.epochs[-1]
+
+
+def test_a_callback_at_some_epochs_leaves_the_others_to_the_compiled_loop(monkeypatch):
+    at, epochs = At(3, 7, 12), []
+    real = CompiledLoop.advance
+    monkeypatch.setattr(
+        CompiledLoop, "advance", lambda s, run, stop: epochs.append(stop) or real(s, run, stop)
+    )
+    tree = xyep.train(SMALL, XOR, epochs=20, seed=0, callback=at, final_states=0)
+    assert epochs == [3, 7, 12] == [done for done, _ in at.called]
+    assert int(tree["epochs_done"]) == 12 and tree.sizes["epoch"] == 12
+    whole = xyep.train(SMALL, XOR, epochs=20, seed=0, snapshots=(3, 7, 12), final_states=0)
+    for k, (_, couplings) in enumerate(at.called):
+        np.testing.assert_array_equal(couplings, xyep.parameters_of(whole, k).couplings)
+    # the general loop asks at the same epochs
+    slow = At(3, 7, 12)
+    momentum = RMSprop()
+    xyep.train(SMALL, XOR, epochs=20, seed=0, callback=slow, optimizer=momentum, final_states=0)
+    assert [done for done, _ in slow.called] == [3, 7, 12]
+
+
+@pytest.mark.parametrize("epochs", [(3, 2), (0, 1), (2, 2), 5, "12", (1.5,)])
+def test_epochs_of_a_callback_are_checked(epochs):
+    at = At()
+    at.epochs = epochs
+    with pytest.raises((TypeError, ValueError), match="callback.epochs: found"):
+        xyep.Training(callback=at)
+
+
 # --------------------------------------------------------------------------------------- ensembles
 
 

@@ -429,12 +429,11 @@ def xor_lattice(
     skips: int | None = None,
     skip_seed: int = 0,
 ) -> Network:
-    """Lattice for two inputs and one output at a stated distance between them.
+    """Lattice for two inputs and one output, each input at the same distance from the output.
 
-    `distance` counts columns or rows: 1 places the inputs left and right of the output in the
-    middle. Larger distances move the inputs apart along the row, and once they reach the border
-    along both borders towards the corners; the largest, ``size − 1``, puts the inputs in two
-    corners of the first row and the output in the middle of the last. `kind` is a lattice of two
+    One input lies `distance` rows above the output, the other as many columns to its left, and the
+    three are as far from the borders as the size allows: offsets do not depend on the size, and no
+    terminal lies on a border up to a distance of ``size − 3``. `kind` is a lattice of two
     directions and one site a cell; the other arguments are those of `lattice`.
 
     Raises
@@ -446,7 +445,7 @@ def xor_lattice(
     >>> import xyep
     >>> net = xyep.xor_lattice(7, shells=4, distance=2)
     >>> net.labels[[0, 1, -1]].tolist(), net.traits["distance"]
-    ([(3, 1), (3, 5), (3, 3)], 2)
+    ([(2, 4), (4, 2), (4, 4)], 2)
     """
     cell = _rows_and_columns(kind)
     size = check_integer("size", size, 3)
@@ -456,15 +455,10 @@ def xor_lattice(
             f"distance: found {distance} on a periodic lattice of {size}; it is shorter around "
             f"the border, at most {size // 2} is possible"
         )
-    middle = size // 2
-    if distance <= min(middle, size - 1 - middle):
-        inputs = [(middle, middle - distance), (middle, middle + distance)]
-        output = (middle, middle)
-    else:
-        inputs = [(size - 1 - distance, 0), (size - 1 - distance, size - 1)]
-        output = (size - 1, middle)
+    near = (size - 1 - distance) // 2
+    far = near + distance
     options = shells, periodic, skip_range, skips, skip_seed
-    net = _lattice(cell, (size, size), inputs, [output], *options)
+    net = _lattice(cell, (size, size), [(near, far), (far, near)], [(far, far)], *options)
     return net.with_traits(distance=distance)
 
 

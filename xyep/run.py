@@ -137,7 +137,7 @@ class CompiledLoop:
     """Epochs of a run in one compiled call (`xyep.kernels.loop`): the bits of the general loop.
 
     For trainings whose update sees all samples at once, with an optimizer and a schedule of this
-    package and no callback; `of` gives None for others.
+    package, and no callback but one that names its epochs; `of` gives None for others.
     """
 
     @classmethod
@@ -147,7 +147,7 @@ class CompiledLoop:
         whole = t.batch_size is None or t.batch_size >= len(run.train)
         known = type(t.optimizer) in (Adam, SGD) and isinstance(t.schedule, str)
         fast = isinstance(t.solver, GaussSeidel) and t.nudging == "cost"
-        if not (whole and known and fast and t.callback is None):
+        if not (whole and known and fast and (t.callback is None or t.asked is not None)):
             return None
         loop = cls(run)
         return loop if loop.single and (run.threads == 1 or len(loop.units) == 1) else None
@@ -286,10 +286,14 @@ class Run:
             else:
                 loop.advance(self, self._next_stop(stop))
             self._snapshot()
-            if self.training.callback is not None and self.training.callback(self):
+            if self._asks_callback() and given(self.training.callback)(self):
                 self.arrays["stopped"] = np.array(True)
             if self.finished and self.training.final_states:
                 self._final()
+
+    def _asks_callback(self) -> bool:
+        t = self.training
+        return t.callback is not None and (t.asked is None or self.done in t.asked)
 
     def _batch(self, n: int) -> tuple[EPGradient, bool]:
         """Memory for the EP gradient of `n` samples, and whether it is new."""
@@ -345,7 +349,7 @@ class Run:
     def _next_stop(self, stop: int) -> int:
         """The last epoch that can be reached without looking at the network on the way."""
         t, done = self.training, self.done
-        later = [s for s in t.snapshots if s > done]
+        later = [s for s in (*t.snapshots, *(t.asked or ())) if s > done]
         if self.validation is not None:
             later.append(int(t.recorded[np.searchsorted(t.recorded, done + 1)]))
         return min([stop, done + AT_ONCE, *later])

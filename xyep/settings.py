@@ -37,6 +37,9 @@ FREE_SWEEPS, NUDGED_SWEEPS = 20, 4
 class Callback(Protocol):
     """Called after each epoch with the `xyep.run.Run`; returns True to stop the training there.
 
+    One with an attribute ``epochs``, ascending integers, is called after these only, which leaves
+    the others to the compiled loop.
+
     A run tells its epoch as ``run.done``, its parameters as ``run.parameters``, the newest entry of
     its history as ``run.last("cost")``, and all of it as arrays, such as ``run.arrays["cost"]``,
     NaN where nothing has been recorded yet. A result that depends on a callback can be resumed only
@@ -90,7 +93,8 @@ class Training:
     probe_samples, probe_states : the first training samples, and initial states each, that
         snapshots show
     final_states : random initial states from which the trained network is tested; 0: no test
-    callback : a `Callback`, which may stop the training early
+    callback : a `Callback`, which may stop the training early, after each epoch or after those in
+        its attribute ``epochs``
 
     >>> Training(epochs=20).nudged_solver
     GaussSeidel(sweeps=4, dtype='float32')
@@ -152,7 +156,24 @@ class Training:
             raise TypeError(
                 f"callback: found {found(self.callback)}; a function of the run is needed"
             )
+        self._check_asked()
         self._check_shots()
+
+    @property
+    def asked(self) -> tuple[int, ...] | None:
+        """Epochs after which the callback is called; None for all of them."""
+        epochs = getattr(self.callback, "epochs", None)
+        if epochs is not None and not isinstance(epochs, (tuple, list, range, np.ndarray)):
+            raise TypeError(f"callback.epochs: found {found(epochs)}; a list of epochs is needed")
+        return None if epochs is None else tuple(epochs)
+
+    def _check_asked(self) -> None:
+        if self.asked is not None:
+            epochs = [check_integer("callback.epochs", e, 1) for e in self.asked]
+            if epochs != sorted(set(epochs)):
+                raise ValueError(
+                    f"callback.epochs: found {self.asked}; ascending epochs, each once, are needed"
+                )
 
     def _check_gradient(self) -> None:
         check_beta(self.beta)
