@@ -6,6 +6,8 @@ where they are used, in the kernel, which takes half of the time. Numba's interf
 of one's own is used, on the functions of this package alone.
 """
 
+import gc
+
 from numba import _dynfunc, typeof, types
 from numba.core import typed_passes as typed
 from numba.core import untyped_passes as untyped
@@ -21,6 +23,10 @@ class WithinKernels(CPUDispatcher):
 
     def __call__(self, *arguments):
         raise TypeError(f"{self.py_func.__qualname__}: only kernels can call it")
+
+    def get_call_template(self, args, kws):
+        """Compiled once for a type, not for each constant of it."""
+        return super().get_call_template(tuple(map(types.unliteral, args)), kws)
 
 
 class Address(types.WrapperAddressProtocol):
@@ -97,6 +103,15 @@ class KernelCompiler(CompilerBase):
     """Numba's passes, without those for closures, array expressions and parallel loops."""
 
     lowering = _KernelLowering
+
+    def _compile_core(self):
+        collects = gc.isenabled()
+        gc.disable()  # it would take a tenth of the time, and find little
+        try:
+            return super()._compile_core()
+        finally:
+            if collects:
+                gc.enable()
 
     def define_pipelines(self):
         manager = PassManager("kernel")
