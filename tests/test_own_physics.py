@@ -476,6 +476,29 @@ def test_epochs_of_a_callback_are_checked(epochs):
 # --------------------------------------------------------------------------------------- ensembles
 
 
+def doubled(net, seed):
+    p = net.init_parameters(seed)
+    return p._replace(couplings=2 * p.couplings)
+
+
+def test_initial_parameters_of_an_ensemble(tmp_path):
+    training = xyep.Training(epochs=4, final_states=0, snapshots=(0,))
+    case = xyep.Case(SMALL, XOR, training, (0, 1), initial=doubled)
+    options = {"store": tmp_path / "a.zarr", "workers": 1, "scheduler": "threads"}
+    tree = xyep.train_ensemble({"a": case}, **options)
+    for seed in (0, 1):
+        single = xyep.train(SMALL, XOR, training=training, seed=seed, parameters=doubled(SMALL, seed))
+        np.testing.assert_array_equal(tree["cost"].sel(seed=seed)[0], single["cost"])
+    # kept runs are not taken for those of another start
+    other = xyep.Case(SMALL, XOR, training, (0, 1))
+    with pytest.raises(xyep.StoreError, match="initial_sha256"):
+        xyep.train_ensemble({"a": other}, **options)
+    with pytest.raises(TypeError, match="initial: found 3"):
+        xyep.Case(SMALL, XOR, training, (0,), initial=3)
+    with pytest.raises((TypeError, ValueError), match="initial"):
+        xyep.Case(SMALL, XOR, training, (0,), initial=lambda net, seed: 3).run(0)
+
+
 @pytest.mark.parametrize("scheduler", ["threads", "processes"])
 def test_ensembles_of_all_of_it(scheduler):
     """Objects of one's own travel to other processes."""

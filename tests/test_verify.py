@@ -11,7 +11,7 @@ import xarray as xr
 import zarr
 
 import xyep
-from xyep import paths
+from xyep import cases, paths
 from xyep.cli import main
 from xyep.paper import figures, notebooks, verify
 from xyep.paper.figures.style import Figure
@@ -231,7 +231,7 @@ def test_code_that_changes_a_result(project, monkeypatch):
             super().advance(epochs)
             self.arrays["theta"] = np.nextafter(self.arrays["theta"], 10)
 
-    monkeypatch.setattr(verify, "Run", Other)
+    monkeypatch.setattr(cases, "Run", Other)
     found = wrong()
     assert "runs" in found["It learns"] and "runs" in found["Skips help"] and "Reach" not in found
     monkeypatch.undo()

@@ -4,7 +4,7 @@ What can be compared between networks is a Dataset over ``network`` and ``seed``
 are the traits of the networks; what has its own sites and couplings is a node a network.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import xarray as xr
 
 from .checks import check_instance, check_integer, found
 from .labels import check_traits
-from .network import Network
+from .network import Network, Parameters
 from .records import UNITS, attributes, described, history, snapshots
 from .run import Run, check_task
 from .settings import Training
@@ -29,6 +29,8 @@ class Case:
     net, task, training : what is trained, on what and how, see `Training`
     seeds : different integers from 0, one run each
     traits : become coordinates of the result, beside those of the network, which they override
+    initial : initial parameters of a network and a seed, where they are not its own
+        ``init_parameters(seed)``
 
     >>> import xyep
     >>> net, xor = xyep.xor_lattice(5), xyep.load_task("xor")
@@ -42,6 +44,7 @@ class Case:
     training: Training
     seeds: tuple[int, ...]
     traits: Mapping[str, Trait] | None = None
+    initial: Callable[[Network, int], Parameters] | None = None
 
     def __post_init__(self) -> None:
         for name, kind in (("net", Network), ("task", Task), ("training", Training)):
@@ -55,6 +58,20 @@ class Case:
         object.__setattr__(self, "seeds", seeds)
         if self.traits is not None:
             check_traits(self.traits)
+        if self.initial is not None and not callable(self.initial):
+            raise TypeError(
+                f"initial: found {found(self.initial)}; a function of network and seed is needed"
+            )
+
+    def parameters(self, seed: int) -> Parameters | None:
+        """What `initial` gives for a seed, checked; None without it."""
+        if self.initial is None:
+            return None
+        return self.net.check_parameters(self.initial(self.net, seed), "initial")
+
+    def run(self, seed: int) -> Run:
+        """The run of a seed, before its first epoch."""
+        return Run(self.net, self.task, self.training, seed, parameters=self.parameters(seed))
 
 
 def select(ds: xr.Dataset | xr.DataTree, **traits: Any) -> xr.Dataset:
@@ -92,7 +109,7 @@ def stacked(
     for name, case in cases.items():
         runs = []
         for seed in case.seeds:
-            run = Run(case.net, case.task, case.training, seed)
+            run = case.run(seed)
             run.restore(results[name, seed])
             runs.append(run)
         seconds = np.array([results[name, s]["seconds"] for s in case.seeds], np.float32)

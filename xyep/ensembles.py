@@ -25,7 +25,6 @@ from .checks import check_instance, check_integer
 from .digest import digest
 from .files import is_locked, locked, make_folder, remove, writing
 from .records import attributes
-from .run import Run
 from .store import load_arrays, local_path, partial_folder, save_arrays
 from .workers import asked_to_stop, compute, cores
 
@@ -139,8 +138,7 @@ def blank(cases: Mapping[str, Case]) -> xr.DataTree:
     firsts = {name: replace(case, seeds=case.seeds[:1]) for name, case in cases.items()}
     no_time, runs = {"seconds": np.array(0.0)}, {}
     for name, case in firsts.items():
-        run = Run(case.net, case.task, case.training, case.seeds[0])
-        runs[name, case.seeds[0]] = run.arrays | no_time
+        runs[name, case.seeds[0]] = case.run(case.seeds[0]).arrays | no_time
     return stacked(firsts, runs)
 
 
@@ -153,7 +151,9 @@ def _results(
     folder = None if store is None else partial_folder(store)
     for name, case in cases.items():
         for seed in case.seeds:
-            attrs = attributes(case.net, case.task, case.training, seed)
+            own = case.parameters(seed)
+            initial = None if own is None else own.flatten()
+            attrs = attributes(case.net, case.task, case.training, seed, initial)
             file = None if folder is None else folder / name / f"{seed}.npz"
             arrays = None if file is None else load_arrays(file, attrs)
             if arrays is None:
@@ -249,7 +249,7 @@ def discard_partial(store: str | os.PathLike[str]) -> None:
 
 def _run(case: Case, seed: int) -> Arrays:
     started = time.monotonic()
-    run = Run(case.net, case.task, case.training, seed)
+    run = case.run(seed)
     while not run.finished and not asked_to_stop():
         run.advance(run.done + max(1, case.training.epochs // 100))
     return run.arrays | {"seconds": np.array(time.monotonic() - started)}

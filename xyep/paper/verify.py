@@ -30,7 +30,7 @@ from ..ensembles import Made, blank, cores, instead
 from ..paths import project, results
 from ..provenance import provenance
 from ..records import described, history, snapshots
-from ..run import FINAL, HISTORY, Run
+from ..run import FINAL, HISTORY
 from ..store import check_tree, read_tree
 from ..workers import compute
 from . import fresh, studies
@@ -330,7 +330,7 @@ def _anew(shared: Any, own: Any) -> Any:
     try:
         if isinstance(shared, Case):
             started = time.monotonic()
-            run = Run(shared.net, shared.task, shared.training, own)
+            run = shared.run(own)
             run.advance()
             return run.arrays | {"seconds": np.array(time.monotonic() - started)}
         function, arguments, keywords = shared
@@ -419,7 +419,7 @@ def different_run(call: Call, name: str, seed: int, arrays: dict[str, np.ndarray
     if chosen.any() and runs["sha256"].values[chosen][0] != Made(arrays).sha256:
         found.append(RUNS)
     case = call.cases[name]
-    run = Run(case.net, case.task, case.training, seed)
+    run = case.run(seed)
     run.restore(arrays)
     for path, ds in call.stored.items():
         entry = _entry(ds, name, seed)
