@@ -637,7 +637,7 @@ def test_traits_travel_and_do_not_change_what_is_trained():
     assert all_to_all(6).traits == {"family": "all_to_all", "size": 6}
 
 
-def test_wires_end_beside_the_output():
+def test_wires_end_two_couplings_before_the_output():
     net = xor_lattice(7, distance=6)
     plain, wired = net.init_parameters(3), net.init_parameters(3, wires=100.0)
     paths = net.wire_paths()
@@ -649,14 +649,14 @@ def test_wires_end_beside_the_output():
     rest = np.setdiff1d(np.arange(net.n_sites), quiet)
     np.testing.assert_array_equal(wired.bias_amplitude[rest], plain.bias_amplitude[rest])
     for start, path in enumerate(paths):
-        assert path[0] == start and len(path) == 6  # 6 hops to the output
-        assert np.ptp(net.positions[[path[-1], -1], :2], axis=0).sum() == 1
+        assert path[0] == start and len(path) == 5  # of 6 hops to the output, 4
+        assert np.ptp(net.positions[[path[-1], -1], :2], axis=0).sum() == 2
 
 
 def test_wires_by_hand():
     ring = Network([(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 0)], [0, 1], [3])
     #  site 0 reaches 3 by 5 and 4: the way over 1 is through an input
-    assert [ring.labels[path].tolist() for path in ring.wire_paths()] == [[0, 5, 4], [1, 2]]
+    assert [ring.labels[path].tolist() for path in ring.wire_paths()] == [[0, 5], [1]]
     two = Network([(0, 1), (1, 2), (0, 3)], [0], [2, 3])
     assert [two.labels[path].tolist() for path in two.wire_paths()] == [[0]]
     with pytest.raises(ValueError, match="wires: input 1 reaches no output"):

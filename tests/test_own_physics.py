@@ -487,7 +487,9 @@ def test_initial_parameters_of_an_ensemble(tmp_path):
     options = {"store": tmp_path / "a.zarr", "workers": 1, "scheduler": "threads"}
     tree = xyep.train_ensemble({"a": case}, **options)
     for seed in (0, 1):
-        single = xyep.train(SMALL, XOR, training=training, seed=seed, parameters=doubled(SMALL, seed))
+        single = xyep.train(
+            SMALL, XOR, training=training, seed=seed, parameters=doubled(SMALL, seed)
+        )
         np.testing.assert_array_equal(tree["cost"].sel(seed=seed)[0], single["cost"])
     # kept runs are not taken for those of another start
     other = xyep.Case(SMALL, XOR, training, (0, 1))
