@@ -51,7 +51,7 @@ study(guidelines.reach, {s: [net] for s, net in networks.items()}, node="reach")
 tree = study.finish()
 raise RuntimeError("what comes after the studies is not run")
 """
-README = """| It learns | ours | yes | [figure](figures/02_a.png) |
+PAGE = """| It learns | ours | yes | [figure](figures/02_a.png) |
 | Skips help | ours | open | [figure](figures/02_b.png) |
 | Reach | ours | yes | [figure](figures/02_c.png) |
 """
@@ -103,7 +103,8 @@ def made(root):
     (root / "notebooks").mkdir()
     (root / "notebooks" / f"{NAME}.py").write_text(NOTEBOOK)
     (root / "notebooks" / "profiles.yml").write_text("paper: {}\n")
-    (root / "README.md").write_text(README)
+    (root / "docs").mkdir()
+    (root / "docs" / "findings.md").write_text(PAGE)
     with pytest.raises(RuntimeError, match="comes after"):
         exec(compile(NOTEBOOK, NAME, "exec"), {})
 
@@ -274,9 +275,9 @@ def test_results_without_recorded_runs(project, monkeypatch):
     assert not [claim.problems for claim in found if claim.problems] and number >= 6
 
 
-def test_a_verdict_that_readme_does_not_say(project):
-    (project / "README.md").write_text(README.replace("| yes |", "| no |"))
-    assert wrong("It learns") == {"It learns": "README.md does not say 'yes' of it"}
+def test_a_verdict_that_the_page_does_not_say(project):
+    (project / "docs" / "findings.md").write_text(PAGE.replace("| yes |", "| no |"))
+    assert wrong("It learns") == {"It learns": "docs/findings.md does not say 'yes' of it"}
 
 
 def test_other_parameters(project):

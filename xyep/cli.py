@@ -84,7 +84,7 @@ def _reproduce_options(commands: Any) -> None:
 def _verify_options(commands: Any) -> None:
     add = commands.add_parser(
         "verify",
-        help="check stored results: digests, a part of them computed anew, what README says",
+        help="check stored results: digests, a part of them computed anew, the printed verdicts",
         epilog="Exit code: 0 all is well, 1 something is wrong, 3 nothing is wrong as far as could "
         "be computed anew without data that are not at hand.",
     ).add_argument
@@ -212,7 +212,7 @@ def _reproduce(args: argparse.Namespace) -> int:
         return _list(chosen, args.profile)
     if given and args.profile == "paper":
         raise ValueError(
-            "-p: README quotes the results of the paper profile; give --profile mine, "
+            "-p: the findings quote the results of the paper profile; give --profile mine, "
             "which has the same parameters, with all that shall differ"
         )
     for name in OPTIONS:

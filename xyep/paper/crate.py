@@ -10,6 +10,7 @@ from ..store import read_tree
 from ..version import __version__
 from .figures import figures_of
 from .notebooks import executed
+from .report import PAGES
 from .scripts import names
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
@@ -50,7 +51,7 @@ def write_crate(file: str | Path) -> Path:
     crate.root_dataset["conformsTo"] = _entity(
         crate, PROFILE, "CreativeWork", name="Process Run Crate", version="0.5"
     )
-    for name in ("README.md", "CITATION.cff", "LICENSE", "notebooks/profiles.yml"):
+    for name in (*PAGES, "CITATION.cff", "LICENSE", "notebooks/profiles.yml"):
         _file(crate, project() / name)
     _file(crate, project() / "results" / "CHECKSUMS")
     actions = [_action(crate, name, authors) for name in names() if _has_results(name)]

@@ -1,7 +1,7 @@
-"""What is written from results by command: the gallery of figures, and the blocks of README.md.
+"""What is written from results by command: the gallery of figures, and blocks of other pages.
 
-All of it words findings and stored numbers. A block of README.md between ``<!-- NAME -->`` and
-``<!-- end -->`` is replaced by what the function of that name in `BLOCKS` returns.
+All of it words findings and stored numbers. A block of a page in `PAGES` between ``<!-- NAME -->``
+and ``<!-- end -->`` is replaced by what the function of that name in `BLOCKS` returns.
 """
 
 import json
@@ -16,7 +16,7 @@ import xarray as xr
 from ..paths import figures, project, results
 from ..store import read_tree
 from .figures import SUFFIXES, caption_of, figures_of
-from .findings import Finding, statements
+from .findings import OPEN, Finding, statements
 from .notebooks import executed
 from .scripts import names, source
 
@@ -66,6 +66,36 @@ def _statements(notebook: str) -> tuple[Shown, ...]:
 def all_statements() -> list[Shown]:
     """Every statement of every notebook that has results, in the order of the figures."""
     return [shown for name in _ready() for shown in _statements(name)]
+
+
+def leading(notebook: str) -> str:
+    """The figure that stands for a notebook: the first that decides, or makes, a statement."""
+    made = _statements(notebook)
+    decided = [shown.figure for shown in made if shown.finding.verdict != OPEN]
+    return [*decided, *(shown.figure for shown in made), *figures_of(notebook)][0]
+
+
+def headline(figure: str) -> str:
+    """The bold sentence of a figure's caption."""
+    caption = caption_of(figures(PROFILE) / f"{figure}.png")
+    return caption.partition("**")[2].partition("**")[0]
+
+
+def picture() -> str:
+    """The first figure, which shows what such a network is."""
+    first = next(iter(figures_of(_ready()[0])))
+    return f"![{headline(first)}](figures/{first}.png)"
+
+
+def headlines() -> str:
+    """A line for each notebook, and below the figure of the second."""
+    lines = []
+    for name in _ready():
+        figure = leading(name)
+        topic = f"**[{title(name)}](notebooks/{name}.ipynb)**"
+        lines.append(f"* {topic} {headline(figure)} ([figure](figures/{figure}.png))")
+    shown = leading(_ready()[min(1, len(_ready()) - 1)])
+    return "\n".join([*lines, "", f"![{headline(shown)}](figures/{shown}.png)"])
 
 
 def findings() -> str:
@@ -194,19 +224,33 @@ SPEED: dict[str, Callable[[Any, Any], str]] = {
     "gradient_per_sample": _diffrax,
 }
 
-BLOCKS = {"findings": findings, "notebooks": notebooks, "speed": speed}
+BLOCKS = {
+    "picture": picture,
+    "headlines": headlines,
+    "findings": findings,
+    "notebooks": notebooks,
+    "speed": speed,
+}
+#: Page → its blocks.
+PAGES = {
+    "README.md": ("picture", "headlines"),
+    "docs/findings.md": ("findings",),
+    "docs/reproduce.md": ("notebooks", "speed"),
+}
 
 
-def readme() -> str:
-    """README.md with its blocks as the results are now."""
-    text = (project() / "README.md").read_text("utf-8")
-    for name, block in BLOCKS.items():
-        mark = f"<!-- {name} -->"
+def page(name: str) -> str:
+    """A page with its blocks as the results are now; links lead on from where it lies."""
+    text = (project() / name).read_text("utf-8")
+    up = "../" * name.count("/")
+    for block in PAGES[name]:
+        mark = f"<!-- {block} -->"
         before, found, after = text.partition(f"{mark}\n")
         _, end, rest = after.partition("<!-- end -->")
         if not found or not end:
-            raise ValueError(f"README.md: {mark} … <!-- end --> is missing")
-        text = f"{before}{mark}\n{block()}\n<!-- end -->{rest}"
+            raise ValueError(f"{name}: {mark} … <!-- end --> is missing")
+        made = re.sub(r"\]\((?=(notebooks|figures|benchmarks)/)", f"]({up}", BLOCKS[block]())
+        text = f"{before}{mark}\n{made}\n<!-- end -->{rest}"
     return text
 
 
@@ -244,11 +288,12 @@ def _anchor(notebook: str) -> str:
 
 
 def _files() -> dict[Path, str]:
-    return {project() / "README.md": readme(), figures(PROFILE) / "README.md": gallery()}
+    written = {project() / name: page(name) for name in PAGES}
+    return {**written, figures(PROFILE) / "README.md": gallery()}
 
 
 def stale() -> list[str]:
-    """Which of README.md and the gallery do not say what the results say."""
+    """Which of the pages and the gallery do not say what the results say."""
     return [
         f"{path.relative_to(project()).as_posix()}: not what the results say"
         for path, text in _files().items()
@@ -257,7 +302,7 @@ def stale() -> list[str]:
 
 
 def write() -> list[Path]:
-    """Bring README.md and the gallery up to date; returns the paths of the files that changed."""
+    """Bring the pages and the gallery up to date; returns the paths of the files that changed."""
     for cached in (_tree, _statements):
         cached.cache_clear()
     changed = []

@@ -1,10 +1,10 @@
-"""``xyep verify``: whether results, code and README say the same.
+"""``xyep verify``: whether results, code and the page of findings say the same.
 
 Every node of a store is read, which checks its digest. Of every call of a study, something is
 computed anew and compared bit for bit with what is stored: of ensembles a run or two, of others the
 whole, if that takes seconds, or one network. To learn what is called, each notebook is run as far
 as its last study, with nothing trained. The verdicts of the statements are computed from the data,
-and must be those of README.md. Checksums of all files are for those who have no Python.
+and must be those of docs/findings.md. Checksums of all files are for those who have no Python.
 """
 
 import contextlib
@@ -84,14 +84,18 @@ def _brief(error: BaseException) -> str:
     return f"{type(error).__name__}: {first}"[:200]
 
 
+#: Where the verdicts are printed.
+PAGE = "docs/findings.md"
+
+
 def claims(profile: str = "paper") -> list[Claim]:
     """All statements that are made of the results of a profile, each with its verdict.
 
     What cannot be computed is a claim with a problem.
     """
     found = []
-    readme = project() / "README.md"
-    text = readme.read_text("utf-8") if readme.is_file() else ""
+    page = project() / PAGE
+    text = page.read_text("utf-8") if page.is_file() else ""
     for notebook in names():
         try:
             tree = _stored(results(profile, notebook)).tree
@@ -110,7 +114,7 @@ def claims(profile: str = "paper") -> list[Claim]:
                 claim = Claim(one.statement, notebook, name, one.nodes, one.verdict)
                 row = f"| {one.statement} | {one.whose} | {one.verdict} |"
                 if profile == "paper" and row not in text:
-                    claim.problems.append(f"README.md does not say {one.verdict!r} of it")
+                    claim.problems.append(f"{PAGE} does not say {one.verdict!r} of it")
                 found.append(claim)
         if notebook in BESIDE:
             found += _recommended(notebook, profile, tree)
@@ -118,7 +122,7 @@ def claims(profile: str = "paper") -> list[Claim]:
 
 
 def _titles(text: str, figure: str) -> list[str]:
-    """Statements of README.md that a figure shows."""
+    """Statements of the page of findings that a figure shows."""
     rows = [row for row in text.splitlines() if row[:2] == "| " and f"/{figure}.png)" in row]
     return [row[2 : row.index(" | ")] for row in rows]
 

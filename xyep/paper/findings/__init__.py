@@ -1,7 +1,7 @@
 """Findings: the numbers, intervals and verdicts between results and pictures, each computed once.
 
 One module a notebook. A finding is a frozen dataclass whose fields are its numbers, made by a
-function of the notebook's tree; captions, README and recommendations only word it.
+function of the notebook's tree; captions, pages and recommendations only word it.
 """
 
 from dataclasses import dataclass, fields, is_dataclass
