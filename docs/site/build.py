@@ -48,7 +48,12 @@ def gather(folder=PAGES):
     (folder / "data.md").write_text(pages.data(book))
     index = (folder / "index.md").read_text("utf-8")
     sections = "\n".join(f"sections/{notebook}" for notebook in book.notebooks)
-    made = {"sections": sections, "explorer": "", "findings": "", "version": __version__}
+    made = {
+        "sections": sections,
+        "explorer": "",
+        "findings": pages.front(book),
+        "version": __version__,
+    }
     for name, text in made.items():
         index = index.replace(f"<<{name}>>", text)
     (folder / "index.md").write_text(index)
@@ -59,9 +64,12 @@ def _page(source):
     """A page as it lies in the repository, with links to where they lead in the site."""
     from words import typeset
 
+    from xyep.release import REPOSITORY
+
     text = source.read_text("utf-8")
     text = re.sub(r"\]\(\.\./notebooks/(\w+)\.ipynb\)", r"](sections/\1.ipynb)", text)
     text = re.sub(r"(?<!!)\[([^]]*)\]\(\.\./figures/(\w+)\.png\)", r"[\1](figures/\2.md)", text)
+    text = re.sub(r"\]\(\.\./(?=[\w.]+)", f"]({REPOSITORY}/blob/main/", text)
     text = re.sub(r"\n\n```$", "\n```", text, flags=re.M)  # the empty line that ends an example
     text = typeset(text)
     plots = count(1)

@@ -218,6 +218,28 @@ def _thumbnail(name, caption):
     )
 
 
+# Front page
+
+
+def front(book):
+    """A card for each notebook: the picture and the sentence of the figure that stands for it."""
+    cards = []
+    for notebook, entry in book.notebooks.items():
+        name = report.leading(notebook)
+        finding, caption, _ = entry["figures"][name]
+        verdicts = " ".join(_badge(s.verdict) for s in statements(finding)[:1])
+        cards.append(
+            f":::{{grid-item-card}} {report.title(notebook)}\n:link: fig-{name}\n:link-type: ref\n"
+            f":class-card: thumb\n:img-top: figures/{name}_small.png\n:img-alt: {name}\n\n"
+            f"{typeset(headline(caption))}. {verdicts}\n:::"
+        )
+    return "::::{grid} 1 2 2 3\n:gutter: 3\n\n" + "\n".join(cards) + "\n::::"
+
+
+def _badge(verdict):
+    return f"{{bdg-{BADGES.get(verdict, 'secondary')}}}`{verdict}`"
+
+
 # Findings and data
 
 BADGES = {"consistent with the paper": "success", "yes": "success", "partly": "warning"}
@@ -240,7 +262,6 @@ def findings(book):
 
 
 def _statement(one, notebook, entry, figure):
-    color = BADGES.get(one.verdict, "secondary")
     rests = [n for n in one.nodes if n in entry["tree"].children]
     where = [f"{{numref}}`fig-{figure}`"]
     where += [f"[data: {n}](#{node(notebook, n)})" for n in rests]
@@ -255,7 +276,7 @@ def _statement(one, notebook, entry, figure):
             f":::{{card}} {one.statement}",
             ":class-card: finding",
             "",
-            f"{{bdg-{color}}}`{one.verdict}` {{bdg-secondary-line}}`{one.whose}`",
+            f"{_badge(one.verdict)} {{bdg-secondary-line}}`{one.whose}`",
             "",
             typeset(f"{measured.rstrip('.')}."),
             "",
