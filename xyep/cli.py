@@ -64,7 +64,8 @@ def _reproduce_options(commands: Any) -> None:
     add(
         "--scheduler",
         metavar="ADDRESS",
-        help="threads, processes (default), or the address of a dask.distributed scheduler",
+        help="processes, threads (default of smoke and quick), or the address of a dask.distributed "
+        "scheduler",
     )
     add(
         "-p",

@@ -95,6 +95,8 @@ def run(
     changes = profile_parameters(notebook, profile) | dict(changed or {})
     if workers is not None:
         check_integer("workers", workers, 1)
+    if scheduler is None and profile in ("smoke", "quick"):
+        scheduler = "threads"  # processes take longer to start than these runs take
     options = {"profile": profile, "workers": workers, "scheduler": scheduler}
     check_parameters(notebook, changes | options)
     if up_to_date(notebook, profile, changes):
