@@ -63,7 +63,7 @@ def test_every_figure_is_shown_once_with_its_caption(book, written):
             assert written[notebook].count(f":name: fig-{name}\n") == 1, name
             assert caption.startswith("**") and f":alt: {caption[2:20]}" in written[notebook]
             assert f"figures/{name}.png" in written[notebook]
-            assert f'"{name}")' in written[name]  # the line that redraws it
+            assert f'only="{name}")' in written[name]  # the line that redraws it
             assert f"\n:link: figure-{name}\n" in written["gallery"]
 
 

@@ -94,13 +94,18 @@ def _bond(bond: Any, sites: int, directions: int) -> tuple[int, int, tuple[int, 
 
 _HALF_ROOT3 = float(np.sqrt(3) / 2)
 
-#: Named cells, in units of the nearest-neighbour distance; the first direction counts rows.
+# Lengths are in units of the nearest-neighbour distance; the first direction counts rows.
+#: Cell of the square lattice.
 SQUARE = UnitCell([[0, 1], [1, 0]], [[0, 0]], name="square")
+#: Cell of the triangular lattice.
 TRIANGULAR = UnitCell([[0.5, _HALF_ROOT3], [1, 0]], [[0, 0]], name="triangular")
+#: Cell of the honeycomb lattice, two sites.
 HONEYCOMB = UnitCell([[_HALF_ROOT3, 1.5], [2 * _HALF_ROOT3, 0]], [[0, 0], [0, 1]], name="honeycomb")
+#: Cell of the kagome lattice, three sites.
 KAGOME = UnitCell(
     [[1, 2 * _HALF_ROOT3], [2, 0]], [[0, 0], [1, 0], [0.5, _HALF_ROOT3]], name="kagome"
 )
+#: Cell of the simple cubic lattice.
 CUBIC = UnitCell([[0, 0, 1], [0, 1, 0], [1, 0, 0]], [[0, 0, 0]], name="cubic")
 CELLS = {cell.name: cell for cell in (SQUARE, TRIANGULAR, HONEYCOMB, KAGOME, CUBIC)}
 

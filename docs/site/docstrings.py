@@ -5,6 +5,9 @@ indented lines, examples with ``>>>``.
 """
 
 import re
+from pprint import pformat
+
+from words import INDEX, POWER
 
 import xyep
 
@@ -20,7 +23,9 @@ def _words(text):
 
 
 def _plain(text):
-    return re.sub(r"([\\*|]|_(?=\W|$))", r"\\\1", text)
+    text = re.sub(r"([\\*|]|_(?=\W|$))", r"\\\1", text)
+    text = INDEX.sub(r"\1\\ :sub:`\2`\\ ", text.replace(r"\_(", "_("))
+    return POWER.sub(r"\\ :sup:`\1`\\ ", text)
 
 
 def _code(text):
@@ -53,11 +58,11 @@ def rest(lines):
             continue
         if block[0].lstrip().startswith(">>>"):
             out += block
-        elif ENTRY.match(block[0]) or any(line.startswith("    ") for line in block[1:]):
-            out += _entries(block)
         elif all(line.startswith("    ") for line in block):
             out += [".. code-block:: none", "   :class: formula", ""]
             out += ["   " + line for line in block]
+        elif ENTRY.match(block[0]) or any(line.startswith("    ") for line in block[1:]):
+            out += _entries(block)
         elif block[0].startswith(("* ", "- ")):
             out += [_words(line).replace("\\* ", "* ", 1) for line in block]
         elif all(line.startswith("  ") for line in block):
@@ -84,15 +89,42 @@ def _entries(block):
     return out
 
 
+#: Where constants are, with a comment that says what they are.
+CONSTANTS = ("xyep.cells", "xyep.settings")
+#: What the types of NumPy are called in signatures.
+TYPES = {
+    r"TypeAliasForwardRef\('(\w+)'\)": r"\1",
+    r"~?[\w.]*_Buffer \| .*?bytes \| str\]": "ArrayLike",
+    r"~?[\w.]*ndarray\[.*?, ~?[\w.]*dtype\[~?(?:\w+\.)*(\w+)\]\]": r"NDArray[\1]",
+    r"<factory>|…": "...",  # Sphinx reads a signature as Python
+}
+
+
 def _process(app, what, name, obj, options, lines):
+    if what == "data":
+        lines[:] = [*_comment(name), "", "    " + "\n    ".join(pformat(obj).splitlines())]
+        lines[:] = "\n".join(lines).splitlines()
     lines[:] = rest(lines)
 
 
+def _comment(name):
+    from sphinx.pycode import ModuleAnalyzer
+
+    for module in CONSTANTS:
+        found = ModuleAnalyzer.for_module(module).find_attr_docs()
+        if ("", name.rpartition(".")[2]) in found:
+            return found["", name.rpartition(".")[2]]
+    return []
+
+
 def _signature(app, what, name, obj, options, signature, returns):
-    """Sphinx reads a signature as Python, where an ellipsis is three dots."""
-    if signature:
-        signature = re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", signature).replace("…", "...")
-    return signature, returns
+    return _types(signature), _types(returns)
+
+
+def _types(text):
+    for pattern, word in TYPES.items():
+        text = text and re.sub(pattern, word, text)
+    return text
 
 
 def setup(app):

@@ -152,12 +152,13 @@ def figure_page(notebook, book, name):
         f"{files}\n\nThe CSV has every line, point and map as it is drawn.",
         "## Redraw it",
         "In a checkout of xyep:",
-        f"```python\nimport xyep\nfrom xyep.paper import figures\n"
-        f'figures.draw("{notebook}", xyep.read_tree("{store}"), "drawn", "{name}")\n```',
+        f"```python\nimport xyep\nfrom xyep.paper.figures import draw\n\n"
+        f'tree = xyep.read_tree("{store}")\n'
+        f'draw("{notebook}", tree, "drawn", only="{name}")\n```',
         f"or, in a shell, `xyep figures --only {name} --to drawn`. `--rc font.size=10` changes any "
         "setting of Matplotlib.",
         "## Where it comes from",
-        links(notebook, book, name).rpartition(" · ")[0] or f"[data](#data-{number})",
+        f"{links(notebook, book, name).rpartition(' · ')[0]} · [all data](#data-{number})",
     ]
     if rows:
         parts += ["## Its numbers", "\n".join(["| number | value |", "|---|---|", *rows])]
