@@ -21,9 +21,12 @@ from llvmlite.binding import get_host_cpu_name
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+from backpropagation import backpropagation
 from bits import equal_bits
 from comparison import gradient_per_sample
 from flow import time_to_residual
+from large import large
+from nudging import nudging
 from paired import (
     compilation,
     default_gradient,
@@ -42,19 +45,26 @@ BENCHMARKS = {
     f.__name__: f
     for f in (
         xor_epoch,
+        nudging,
         training_epoch,
         relaxation_rate,
         relaxation,
         default_gradient,
         compilation,
+        large,
         equal_bits,
         time_to_residual,
+        backpropagation,
         gradient_per_sample,
     )
 }
 
 #: Those that need more than the package: `pip install xyep[bench]`.
-NEEDS = {"gradient_per_sample": ("jax", "diffrax"), "relaxation_rate": ("threadpoolctl",)}
+NEEDS = {
+    "backpropagation": ("jax",),
+    "gradient_per_sample": ("jax", "diffrax"),
+    "relaxation_rate": ("threadpoolctl",),
+}
 
 HEAD = """# Benchmarks
 

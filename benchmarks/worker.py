@@ -48,10 +48,10 @@ def network(name):
     """
     if name in NETWORKS:
         return NETWORKS[name]()
-    size, shells, distance = map(int, name.split())
+    size, shells, distance = map(int, f"{name} 1".split()[:3])
     middle = size // 2
     inputs = [(middle, middle - distance), (middle, middle + distance)]
-    return xyep.square_lattice((size, size), shells, inputs=inputs, outputs=[(middle, middle)])
+    return xyep.square_lattice((size, size), inputs, [(middle, middle)], shells=shells)
 
 
 @cache
@@ -174,17 +174,43 @@ def direction(samples, folder, sharpness=None, **options):
     }
 
 
+def peak():
+    """Most memory of this process so far, MiB."""
+    status = Path("/proc/self/status")  # Linux; getrusage would count the parent's at the fork
+    kib = status.read_text("utf-8").partition("VmHWM:")[2].split()[0] if status.exists() else "nan"
+    return float(kib) / 1024
+
+
+def large(size, shells, skips, sweeps):
+    """A square lattice built, relaxed and differentiated: CPU seconds of each, and memory."""
+    options = {"shells": shells, **({"skips": skips} if skips else {})}
+    ends = [(0, 0)], [(size - 1, size - 1)]
+    seconds, net = timed(lambda: xyep.square_lattice((size, size), *ends, **options))
+    reply = {"couplings": net.n_couplings, "build": seconds["cpu"], "build, peak": peak()}
+    p, x, y = net.init_parameters(0), np.zeros((1, 1)), np.ones((1, 1))
+    # one sample: the small network compiles for blocks as narrow
+    small = xyep.square_lattice((40, 40), [(0, 0)], [(39, 39)])
+    for name, call in {
+        "relax": lambda net, p: xyep.relax(net, p, x, method=fixed(sweeps, "float32"), warn=False),
+        "gradient": lambda net, p: xyep.ep_gradient(
+            net, p, x, y, method=fixed(sweeps, "float32"), nudged_method=fixed(5, "float32")
+        ),
+    }.items():
+        call(small, small.init_parameters(0))
+        reply[name] = timed(lambda call=call: call(net, p))[0]["cpu"]
+        reply[f"{name}, peak"] = peak()
+    return reply
+
+
 def epoch(n, threads):
     """One epoch over n images on LCL with the settings for images."""
     bare = {"epochs": 1, "final_states": 0, "responses": ()}
     run = Run(network("LCL"), images(n), make_training(**IMAGES | bare), 0, threads)
     seconds, _ = timed(run.advance)
-    status = Path("/proc/self/status")  # Linux; getrusage would count the parent's at the fork
-    peak = status.read_text("utf-8").partition("VmHWM:")[2].split()[0] if status.exists() else "nan"
     return seconds | {
         "inputs": images(n).name,
         "accuracy": float(run.arrays["accuracy"][0]),
-        "peak": float(peak) / 1024,
+        "peak": peak(),
         "parameters": float(np.abs(run.arrays["theta"]).sum()),
     }
 
@@ -216,7 +242,7 @@ def product(dtype, size=1024):
 
 TASKS = {
     f.__name__: f
-    for f in (xor, relaxation, sweep, gradient, direction, epoch, first_training, product)
+    for f in (xor, relaxation, sweep, gradient, direction, epoch, large, first_training, product)
 }
 
 
