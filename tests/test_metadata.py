@@ -105,6 +105,9 @@ def test_the_joss_paper_cites_what_its_bibliography_has():
     assert 250 <= len(body.split()) <= 1000
     entries = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "paper.bib").read_text(), flags=re.M))
     assert set(re.findall(r"@(\w+)", body)) == entries
+    ours = (ROOT / "docs" / "references.bib").read_text().split("\n\n")
+    theirs = (ROOT / "paper.bib").read_text().split("\n\n")
+    assert {entry.strip() for entry in theirs} <= {entry.strip() for entry in ours}
     assert {"title", "tags", "authors", "affiliations", "date", "bibliography"} <= (
         yaml.safe_load(text.split("---\n", 2)[1]).keys()
     )

@@ -131,6 +131,17 @@ def test_indices_and_powers_in_running_text():
         assert typeset(apart) == apart
 
 
+def test_links_to_papers_become_citations():
+    from words import cited, keys
+
+    known = keys("@misc{a,\n  eprint = {2601.1},\n}\n\n@article{b,\n  doi = {10.3/x.1},\n}\n")
+    assert known == {"2601.1": "a", "10.3/x.1": "b"}
+    text = "[arXiv:2601.1](https://arxiv.org/abs/2601.1), B ([2017](https://doi.org/10.3/x.1))"
+    assert cited(text, known) == "{cite:t}`a`, B ({cite:year}`b`)"
+    other = "[arXiv:9](https://arxiv.org/abs/9)"
+    assert cited(other, known) == other
+
+
 def test_broken_links_are_found(tmp_path):
     from build import broken
 

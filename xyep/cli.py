@@ -64,8 +64,8 @@ def _reproduce_options(commands: Any) -> None:
     add(
         "--scheduler",
         metavar="ADDRESS",
-        help="processes, threads (default of smoke and quick), or the address of a dask.distributed "
-        "scheduler",
+        help="processes, threads (default of smoke and quick), or the address of a "
+        "dask.distributed scheduler",
     )
     add(
         "-p",

@@ -62,7 +62,7 @@ def gather(folder=PAGES):
 
 def _page(source):
     """A page as it lies in the repository, with links to where they lead in the site."""
-    from words import typeset
+    from words import cited, keys, typeset
 
     from xyep.release import REPOSITORY
 
@@ -71,7 +71,8 @@ def _page(source):
     text = re.sub(r"(?<!!)\[([^]]*)\]\(\.\./figures/(\w+)\.png\)", r"[\1](figures/\2.md)", text)
     text = re.sub(r"\]\(\.\./(?=[\w.]+)", f"]({REPOSITORY}/blob/main/", text)
     text = re.sub(r"\n\n```$", "\n```", text, flags=re.M)  # the empty line that ends an example
-    text = typeset(text)
+    bibliography = (ROOT / "docs" / "references.bib").read_text("utf-8")
+    text = cited(typeset(text), keys(bibliography))
     plots = count(1)
 
     def plot(found):

@@ -4,7 +4,7 @@ import re
 from dataclasses import fields, is_dataclass
 
 import nbformat
-from words import typeset
+from words import cited, keys, typeset
 
 from xyep.paper import report
 from xyep.paper.findings import statements
@@ -91,7 +91,7 @@ def section(notebook, book):
     number = 0
     for old in entry["document"].cells:
         if old.cell_type == "markdown":
-            made.cells.append(nbformat.v4.new_markdown_cell(typeset(_unnumbered(old.source))))
+            made.cells.append(nbformat.v4.new_markdown_cell(_words(old.source)))
             continue
         number += 1
         new = nbformat.from_dict(old)
@@ -110,9 +110,11 @@ def section(notebook, book):
     return nbformat.writes(made)
 
 
-def _unnumbered(text):
-    """Sphinx numbers the headings itself."""
-    return re.sub(r"^(#+) [\d.]+\.? ", r"\1 ", text, flags=re.M)
+def _words(text):
+    """A text cell; Sphinx numbers the headings itself."""
+    text = re.sub(r"^(#+) [\d.]+\.? ", r"\1 ", text, flags=re.M)
+    bibliography = (project() / "docs" / "references.bib").read_text("utf-8")
+    return cited(typeset(text), keys(bibliography))
 
 
 def figure(notebook, book, name):
