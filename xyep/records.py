@@ -34,6 +34,7 @@ UNITS = {
     "test_unconverged": ("relaxations of the final test cut short", "1"),
     "off_equilibrium": ("rms distance of the phases relaxed to in training from rest", "rad"),
     "epochs_done": ("epochs completed", "1"),
+    "stopped": ("whether a callback stopped the run", "1"),
     "seconds": ("time of the run, test included", "s"),
     "coupling": ("coupling J", "coupling"),
     "bias_amplitude": ("bias amplitude h", "coupling"),
@@ -202,6 +203,8 @@ def history(run: Run) -> xr.Dataset:
     }
     variables |= {name: ((), a[name]) for name in FINAL if name in final}
     variables["epochs_done"] = ((), np.array(run.done))
+    if training.callback is not None:
+        variables["stopped"] = ((), a["stopped"])
     return described(xr.Dataset(variables, {"epoch": training.recorded}))
 
 

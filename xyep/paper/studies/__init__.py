@@ -1,6 +1,17 @@
 """The studies of the notebooks: what is run and measured; one module a group of notebooks."""
 
 from .common import Study, earlier, ordered
+from .epochs import (
+    best_rate,
+    dense_networks,
+    learning_rates,
+    map_networks,
+    size_networks,
+    thinned_networks,
+    training_times,
+    untrained_responses,
+    wired_training,
+)
 from .equilibrium import (
     counted_networks,
     dynamics,
@@ -40,18 +51,17 @@ from .xor import (
     response_ensembles,
     response_size,
     skip_training,
-    success_map,
-    xor_ensembles,
-    xor_networks,
 )
 
 __all__ = [
     "Study",
+    "best_rate",
     "best_settings",
     "chosen",
     "compare_solvers",
     "copied",
     "counted_networks",
+    "dense_networks",
     "density",
     "digit_baselines",
     "dynamics",
@@ -66,6 +76,8 @@ __all__ = [
     "iris_ensembles",
     "iris_networks",
     "iris_skips",
+    "learning_rates",
+    "map_networks",
     "ordered",
     "precision_success",
     "reach",
@@ -74,12 +86,14 @@ __all__ = [
     "response_ensembles",
     "response_size",
     "sample_networks",
+    "size_networks",
     "skip_training",
-    "success_map",
+    "thinned_networks",
     "trained_reach",
+    "training_times",
     "tune_images",
     "tune_iris",
     "untrained_lattices",
-    "xor_ensembles",
-    "xor_networks",
+    "untrained_responses",
+    "wired_training",
 ]
