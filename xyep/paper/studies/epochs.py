@@ -1,5 +1,6 @@
 """Notebook 02: how many epochs a network needs to solve XOR."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -128,19 +129,28 @@ def thinned_networks(
 ) -> dict[str, Network]:
     """Lattices of longer range with the number of couplings of nearest neighbours alone.
 
-    Which couplings are left is drawn at random. Their trait `thinned` counts the draws from 1.
+    Which couplings are left is drawn at random, once for each seed, which is their trait `thinned`;
+    a draw that leaves a terminal without couplings is repeated.
     """
     few = xor_lattice(size).n_couplings
     networks = {}
     for distance in distances:
         net = xor_lattice(size, shells, distance)
         for draw in range(draws):
-            gone = permutation(net.n_couplings, draw, _CHOSEN)[few:]
-            left = net.without(couplings=[tuple(net.labels[net.edges[k]]) for k in gone])
-            networks[f"thinned_{size}_{shells}_{distance}_{draw}"] = left.with_traits(
-                thinned=draw + 1
-            )
+            left = _thinned(net, few, draw).with_traits(thinned=draw)
+            networks[f"thinned_{size}_{shells}_{distance}_{draw}"] = left
     return networks
+
+
+def _thinned(net: Network, few: int, draw: int) -> Network:
+    for tried in range(1000):
+        order = permutation(net.n_couplings, draw, tried, _CHOSEN)
+        if np.isin([*net.inputs, *net.outputs], net.edges[order[:few]]).all():
+            break
+    gone = [tuple(net.labels[net.edges[k]]) for k in order[few:]]
+    with warnings.catch_warnings():  # of sites that lose all couplings
+        warnings.simplefilter("ignore", UserWarning)
+        return net.without(couplings=gone)
 
 
 # --------------------------------------------------------------------------------------- studies
@@ -173,7 +183,7 @@ def best_rate(ds: xr.Dataset) -> float:
     """
     epochs = ds["epochs"].fillna(2.0 * ds.attrs["limit"])
     mean = np.log(epochs).mean("seed").groupby("learning_rate").mean()
-    return float(mean["learning_rate"][int(mean.argmin())])
+    return float(mean["learning_rate"][int(np.argmin(mean.values))])
 
 
 def training_times(
@@ -183,13 +193,17 @@ def training_times(
     seeds: int,
     **keywords: Any,
 ) -> xr.Dataset:
-    """Epochs to solve of all networks; what group each belongs to is a trait `group`."""
+    """Epochs to solve of all networks; what group each belongs to is a trait `group`.
+
+    Each network has all `seeds`, but for those thinned, which have the one they were drawn by.
+    """
     training = until_solved(limit, learning_rate)
-    cases = {}
+    cases: dict[str, Case] = {}
     for group, networks in groups.items():
-        for name, case in _cases(networks, training, range(seeds), group=group).items():
-            if name not in cases:
-                cases[name] = case
+        for name, net in networks.items():
+            one = net.traits.get("thinned")
+            mine = range(seeds) if one is None else [one]
+            cases = _cases({name: net}, training, mine, group=group) | cases
     return epochs_to_solve(cases, "epochs to solve", **keywords).assign_attrs(limit=limit)
 
 
