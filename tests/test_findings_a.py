@@ -2,6 +2,7 @@
 
 import re
 
+import made_xor
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -178,50 +179,6 @@ def basics():
 # 02
 
 
-def ensembles(all_to_all, lattice, seeds=50):
-    traits = [{"family": "all_to_all", "size": 6}, {"family": "layered", "sizes": "2-4-1"}]
-    traits += [
-        LATTICE | {"size": 7, "shells": s, "placement": place}
-        for place in ("near", "far")
-        for s in (1, 2, 4)
-    ]
-    solved = np.array([runs(all_to_all, seeds)] * 2 + [runs(lattice, seeds)] * 6, float)
-    epoch = np.array([1, 10, 100])
-    mismatch = np.full((len(traits), seeds, 3), 0.3) + np.linspace(0, 0.1, seeds)[:, None]
-    return xr.Dataset(
-        {
-            "test_solved": (("network", "seed"), solved),
-            "mismatch": (("network", "seed", "epoch"), mismatch),
-        },
-        networks(*traits) | {"seed": np.arange(seeds), "epoch": epoch},
-    )
-
-
-@pytest.mark.parametrize(("lattice", "verdict"), [(20, CONSISTENT), (49, OPEN), (50, OPEN)])
-def test_lattices_are_harder_only_where_the_test_says_so(lattice, verdict):
-    finding = xor_findings.harder(tree(ensembles=ensembles(50, lattice)))
-    assert finding.verdict == verdict and len(finding.lattices) == 4
-    assert "within 1000 epochs at learning rate 0.02" in finding.measured
-
-
-def mapped(seeds=12):
-    traits, solved = [], []
-    for size in (5, 7):
-        for shells in (1, 4):
-            for distance in (1, 2, 4, 6):
-                if distance < size:
-                    traits.append(LATTICE | {"size": size, "shells": shells, "distance": distance})
-                    solved.append(runs(12 if shells == 4 and size == 5 else 6 // distance, seeds))
-    values = {"test_solved": (("network", "seed"), np.array(solved, float))}
-    return xr.Dataset(values, networks(*traits) | {"seed": np.arange(seeds)})
-
-
-def test_reach_is_read_from_the_largest_lattice():
-    finding = xor_findings.success_map(tree(success=mapped()))
-    assert finding.reach == (1, 1) and finding.distance == 4
-    assert finding.by_size == {5: "12/12", 7: "1/12"} and finding.p < 1e-4
-
-
 def compared(fast, flow, seeds=40):
     traits = [
         {"family": "all_to_all", "size": 6, "solver": solver}
@@ -235,10 +192,6 @@ def compared(fast, flow, seeds=40):
 @pytest.mark.parametrize(("flow", "apart"), [(38, []), (10, ["all-to-all, 6 sites"])])
 def test_solvers_differ_only_where_the_test_says_so(flow, apart):
     assert xor_findings.solvers(tree(solver_comparison=compared(40, flow))).apart == apart
-
-
-def training_of_xor():
-    return tree(ensembles=ensembles(50, 20), success=mapped(), solver_comparison=compared(40, 38))
 
 
 # 03
@@ -348,7 +301,7 @@ DRAWN = [
     (module, name, made)
     for module, made in (
         (drawn_equilibrium, basics),
-        (drawn_xor, training_of_xor),
+        (drawn_xor, made_xor.tree),
         (drawn_responses, responses_of_lattices),
     )
     for name in module.FIGURES

@@ -30,6 +30,7 @@ scheduler = "threads"
 shells = [1, 2]
 
 # %%
+import made_study
 import xyep
 from xyep.paper import studies
 from xyep.paper.studies import guidelines
@@ -40,7 +41,7 @@ training = make_training(epochs=4, record_every=2, snapshots=(0, 4), final_state
 networks = {str(s): xyep.xor_lattice(5, s) for s in shells}
 
 # %%
-study.train(studies.xor_ensembles, networks, training, 2, node="ensembles")
+study.train(made_study.ensembles, networks, training, 2, node="ensembles")
 study.train(studies.response_ensembles, 5, [1], shells, training, 2, node="responses")
 study.train(studies.skip_training, [(5, 2)], [1], 2, training, 2, node="skips")
 study.train(

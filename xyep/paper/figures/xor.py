@@ -1,4 +1,4 @@
-"""Figures of notebook 02: XOR training."""
+"""Figures of notebook 02: epochs until XOR is solved."""
 
 from textwrap import fill
 
@@ -8,113 +8,253 @@ from matplotlib.figure import Figure as Canvas
 
 from ...cases import select
 from ..findings import xor as findings
-from ..findings.statistics import LEVEL, SOLVED, listed, p_text, quartiles, solves
-from ..findings.words import percents, shells, traits_of
-from ..findings.xor import PLACES, Harder, Solvers, SuccessMap
-from .style import COLUMN, METHODS, Figure, band, heatmap, letters, look, subplots, success
+from ..findings.statistics import LEVEL, listed, p_text, solves
+from ..findings.survival import log_times, median, remaining
+from ..findings.words import shells, traits_of
+from ..findings.xor import FACTOR, SHARE, Epochs, Law, Rates, Solvers, WiresHelp
+from .style import (
+    COLUMN,
+    METHODS,
+    Figure,
+    Look,
+    letters,
+    look,
+    plain,
+    shell_color,
+    subplots,
+    success,
+)
+
+#: Starts with strong couplings, and without.
+STARTS = {
+    "wires": Look("#CC79A7", "o", "-", "on wires"),
+    "cut": Look("#4D4D4D", "s", "--", "on wires, cut at the inputs"),
+    "scattered": Look("#7F7F7F", "^", ":", "scattered"),
+    "random": Look("#B3B3B3", "x", "-.", "none"),
+}
+#: Couplings of the longest range, thinned.
+THINNED = Look("#56B4E9", "P", (0, (1, 1)), "longest range, thinned")
 
 
-def _draw_curves(tree: xr.DataTree, finding: Harder) -> Canvas:
-    ds = tree["ensembles"].to_dataset()
-    figure, axes = subplots(1, 3, height=2.6, gridspec_kw={"width_ratios": [1, 1, 2.2]})
-    dense = select(ds, family=["all_to_all", "layered"])
-    lattices = select(ds, family="lattice")
-    largest = select(lattices, size=finding.size, placement="near")
-    for axis, mine, full in ((axes[0], dense, True), (axes[1], largest, False)):
-        for k, name in enumerate(mine["network"].values):
-            style = look(traits_of(mine, name), full)
-            spread = quartiles(
-                mine["mismatch"].sel(network=name).transpose("seed", "epoch"), axis=0
-            )
-            mark = {"marker": style.marker, "markevery": (3 * k, 12), "label": style.label}
-            seen = [line.get_color() for line in axis.lines]
-            open_again = {"mfc": "w"} if style.color in seen else {}
-            band(axis, mine["epoch"], spread, style, **mark | open_again)
-        axis.axhline(0.5, color="0.7", lw=0.6, zorder=0)
-        axis.set(xscale="log", xlabel="epoch", ylim=(0, 0.85))
-        axis.legend(loc="upper right")
-    axes[0].set(ylabel="mismatch $D$", title="all-to-all and layered")
-    axes[1].set_title(f"{finding.size}×{finding.size}, near")
-    _draw_shares(axes[2], dense, lattices)
-    letters(axes)
-    return figure
+def _medians(axis, x, found, limit: float, style: Look, **keywords) -> None:
+    """Medians with their intervals; an arrow where more than half of the runs are censored."""
+    for place, m in zip(x, found):
+        top = min(m.high, limit)
+        if np.isfinite(m.middle):
+            ends = [[m.middle - min(m.low, m.middle)], [top - m.middle]]
+            axis.errorbar(place, m.middle, ends, **style.points, capsize=2, **keywords)
+        else:
+            axis.plot([place, place], [min(m.low, limit), limit], color=style.color)
+            axis.plot(place, limit, marker="^", mfc="w", color=style.color, ls="")
+    middles = [m.middle if np.isfinite(m.middle) else limit for m in found]
+    axis.plot(x, middles, color=style.color, ls=style.line, lw=0.8, zorder=0)
 
 
-def _draw_shares(axis, dense: xr.Dataset, lattices: xr.Dataset) -> None:
-    """Success of all networks; the shells of a lattice side by side."""
-    ticks = []
-    for name in dense["network"].values:
-        style = look(traits_of(dense, name))
-        success(axis, len(ticks), solves(dense["test_solved"].sel(network=name)), **style.points)
-        ticks.append(fill(style.label, 8))
-    sizes = np.unique(lattices["size"])
-    kinds = np.unique(lattices["shells"])
-    for place in PLACES:
-        for size in sizes:
-            for name in select(lattices, placement=place, size=size)["network"].values:
-                traits = traits_of(lattices, name)
-                x = len(ticks) + 0.17 * (list(kinds).index(traits["shells"]) - (len(kinds) - 1) / 2)
-                runs = solves(lattices["test_solved"].sel(network=name))
-                success(axis, x, runs, **look(traits).points, capsize=0)
-            ticks.append(f"{size:.0f}×{size:.0f}\n{place}")
-    axis.set_xticks(range(len(ticks)), ticks)
-    axis.set(ylabel="share of seeds that solve XOR", ylim=(-0.03, 1.03))
-
-
-def _caption_curves(f: Harder) -> str:
-    counts = sorted(f.lattices.values())
-    return (
-        f"**On {len(f.harder)} of {len(f.lattices)} lattices of {f.size}×{f.size} sites fewer "
-        f"seeds solve XOR than on all-to-all networks, {f.budget}.** (a, b) Mismatch "
-        f"D = ½(1 − cos(φ_o − t)), medians and quartiles of {f.seeds} seeds; grey: an answer that "
-        f"ignores the inputs. (c) Seeds right from {100 * SOLVED:.0f} % of fresh initial states, "
-        f"with 95 % intervals; near: inputs beside the output. At least {min(f.dense.values())} "
-        f"all-to-all, {counts[0]} to {counts[-1]} on these lattices."
-    )
-
-
-def _draw_map(tree: xr.DataTree, finding: SuccessMap) -> Canvas:
-    runs = findings.grid(tree["success"].to_dataset())
-    tables = [runs.sel(size=s).dropna("distance", how="all") for s in runs["size"]]
-    ratios = {"width_ratios": [*(t.sizes["distance"] for t in tables), 0.25]}
-    figure, axes = subplots(1, len(tables) + 1, height=1.9, gridspec_kw=ratios)
-    for axis, table in zip(axes, tables):
-        first, size = table is tables[0], int(table["size"])
-        solved = table.sum("seed").to_pandas()
-        heatmap(
-            axis,
-            solved.rename(columns=int, index=int),
-            vmin=0,
-            vmax=finding.seeds,
-            annot=True,
-            fmt=".0f",
-            cbar=first,
-            cbar_ax=axes[-1] if first else None,
+def _draw_rates(tree: xr.DataTree, finding: Rates) -> Canvas:
+    ds = tree["rates"].to_dataset(inherit=False)
+    figure, axis = subplots(width=COLUMN, height=2.4)
+    first = ds["learning_rate"].values == finding.rates[0]
+    for k, name in enumerate(ds["network"].values[first]):
+        one = traits_of(ds, name)
+        mine = select(ds, shells=one["shells"], distance=one["distance"])
+        style = look(one)
+        mean = np.exp(log_times(mine["epochs"], finding.limit).mean("seed"))
+        text = f"{shells(one['shells'])}, distance {one['distance']:.0f}"
+        axis.plot(
+            mine["learning_rate"],
+            mean,
+            marker="osD^"[k % 4],
+            color=style.color,
+            ls=style.line,
+            label=text,
+            mfc="w" if k % 2 else None,
         )
-        central = int((table["distance"] <= (size - 1) // 2).sum())
-        axis.axvline(central, color="w", lw=4)
-        axis.set(title=f"{size}×{size}", xlabel="distance", ylabel="shells" if first else "")
-        axis.tick_params(rotation=0)
-        axis.invert_yaxis()
-    axes[-1].set_ylabel(f"seeds of {finding.seeds} that solve XOR")
-    letters(axes[:-1])
+    axis.axvline(finding.chosen, color="0.7", lw=0.6, zorder=0)
+    axis.set(xscale="log", yscale="log", xlabel="learning rate of Adam", ylabel="epochs to solve")
+    plain(axis.yaxis)
+    plain(axis.xaxis)
+    axis.legend()
     return figure
 
 
-def _caption_map(f: SuccessMap) -> str:
-    reach = " and ".join(
-        f"{f'up to distance {r}' if r else 'at no distance'} with {shells(s)}"
-        for r, s in zip(f.reach, f.shells)
-    )
-    sizes = ", ".join(f"{count} on {size}×{size}" for size, count in f.by_size.items())
-    matters = ": size matters too" if f.p < LEVEL else ""
+def _caption_rates(f: Rates) -> str:
+    inside = "inside the grid" if f.inside else "AT AN END of the grid"
+    best = f"{min(f.best.values()):g} to {max(f.best.values()):g}"
     return (
-        f"**On {f.size}×{f.size} sites at least half of the seeds solve XOR {f.budget} {reach}.** "
-        f"Of {f.seeds} seeds; one half has the 95 % interval {percents(f.half)}. Distance between "
-        f"inputs and output in lattice constants; right of the white line the terminals lie on "
-        f"borders. At distance {f.distance}, {shells(f.shells[1])}: {sizes} "
-        f"({p_text(f.p)}){matters}. How long training takes is not separated from whether it "
-        f"succeeds."
+        f"**A learning rate of {f.chosen:g}, {inside}, takes the fewest epochs on average.** "
+        f"Geometric means over {f.seeds} seeds that are used for nothing else; runs that had not "
+        f"solved XOR within {f.limit} epochs count with twice that. The best rates of single "
+        f"lattices are {best}. Grey line: the rate of all that follows."
+    )
+
+
+def _draw_epochs(tree: xr.DataTree, finding: Epochs) -> Canvas:
+    ds = findings.epochs_of(tree)
+    figure, (left, right) = subplots(1, 2, height=2.8)
+    lattices = select(ds, group="map")
+    ranges = np.unique(lattices["shells"].values).astype(int).tolist()
+    distances = sorted({d for _, d in finding.medians})
+    for s in ranges:
+        style = look(traits_of(lattices, select(lattices, shells=int(s))["network"].values[0]))
+        found = [finding.medians[int(s), d] for d in distances]
+        x = np.array(distances) + 0.08 * (s - np.mean(ranges))
+        _medians(left, x, found, finding.limit, style)
+        left.plot([], [], **style.lines, label=shells(s))
+    longer = finding.longer.medians
+    _medians(
+        left, np.array(list(longer)) + 0.3, [b for _, b in longer.values()], finding.limit, THINNED
+    )
+    left.plot([], [], **THINNED.lines, label=THINNED.label)
+    _, dense = next(iter(finding.harder.medians.values()))
+    left.axhline(dense.middle, color="k", lw=1, label="all-to-all")
+    left.axhline(finding.limit, color="0.7", lw=0.6, zorder=0)
+    left.set(yscale="log", xlabel="distance (lattice constants)", ylabel="epochs to solve XOR")
+    plain(left.yaxis)
+    left.set_xticks(distances)
+    left.legend(
+        fontsize="x-small",
+        ncols=2,
+        loc="lower right",
+        framealpha=0.8,
+        frameon=True,
+        edgecolor="none",
+    )
+    few = int(ranges[0])
+    shown = [(findings.equally_dense(ds, finding.harder.couplings[0]), "all-to-all", "k", "-")]
+    for d, line in zip([d for d in longer], ("-", "--", ":")):
+        near = select(lattices, shells=few, distance=d)
+        shown.append((near, f"{shells(few)}, distance {d}", shell_color(few), line))
+        thin = select(ds, group="thinned", distance=d)
+        shown.append((thin, f"thinned, distance {d}", THINNED.color, line))
+    for mine, text, color, line in shown:
+        x, y = remaining(mine, finding.limit)
+        right.step(x, y, where="post", color=color, ls=line, label=text)
+    right.set(
+        xscale="log",
+        xlabel="epochs",
+        ylabel="share of runs that have not solved XOR",
+        ylim=(-0.02, 1.02),
+        xlim=(20, None),
+    )
+    right.legend(fontsize="x-small")
+    letters((left, right))
+    return figure
+
+
+def _caption_epochs(f: Epochs) -> str:
+    hard, longer = f.harder, f.longer
+    return (
+        f"**With as many couplings, nearest neighbours need more epochs than an all-to-all network "
+        f"at {len(hard.slower)} of {len(hard.medians)} distances, and than longer couplings at "
+        f"{len(longer.slower)} of {len(longer.medians)}.** (a) Medians of {f.seeds} seeds, 95 % "
+        f"intervals; open triangles: more than half of the runs had not solved XOR within "
+        f"{f.limit} epochs. (b) Runs left, {hard.couplings[0]} couplings each. Log-rank tests, "
+        f"Holm's correction."
+    )
+
+
+def _draw_law(tree: xr.DataTree, finding: Law) -> Canvas:
+    ds = findings.far(findings.quantities(tree))
+    figure, (left, right) = subplots(1, 2, height=2.8, gridspec_kw={"width_ratios": [1.5, 1]})
+    limit = float(ds.attrs["limit"])
+    for name in ds["network"].values:
+        one, traits = ds.sel(network=name), traits_of(ds, name)
+        style, other = look(traits), traits["group"] == "other"
+        found = median(one["epochs"].values)
+        keywords = {"mfc": "w", "alpha": 1.0} if other else {}
+        if other:
+            style = style._replace(marker="v" if traits["shells"] == 1 else "p")
+        _medians(left, [float(one["response"])], [found], limit, style, **keywords)
+    felt = ds["response"].values
+    x = np.linspace(felt.min(), felt.max(), 60)
+    y, half = finding.line.line.at(np.column_stack([np.ones_like(x), x]))
+    left.plot(x, 10**y, color="k", lw=1)
+    left.fill_between(x, 10 ** (y - half), 10 ** (y + half), color="k", alpha=0.12, lw=0)
+    left.axhline(limit, color="0.7", lw=0.6, zorder=0)
+    for s in finding.line.offsets:
+        style = look({"family": "lattice", "kind": "square", "size": 1, "shells": s}, False)
+        left.plot([], [], **style.points, label=f"square, {style.label}")
+    left.plot([], [], marker="v", mfc="w", color="0.3", ls="", label="triangular")
+    left.set(
+        yscale="log",
+        xlabel="−log₁₀ of the response of the output before training",
+        ylabel="epochs to solve XOR",
+        ylim=(None, 1.6 * limit),
+    )
+    plain(left.yaxis)
+    left.legend(fontsize="x-small")
+    rows = {f"square, {shells(s)}": o for s, o in finding.line.offsets.items()}
+    rows |= {"triangular": finding.elsewhere.offset}
+    small, large = finding.size.sizes
+    rows |= {f"{large}×{large} over {small}×{small}": finding.size.change}
+    for k, (mean, low, high) in enumerate(rows.values()):
+        ends = [[10**mean - 10**low], [10**high - 10**mean]]
+        right.errorbar(10**mean, -k, xerr=ends, fmt="o", color="k", capsize=2)
+    right.axvspan(1 / FACTOR, FACTOR, color="0.9", zorder=0)
+    right.axvline(1, color="0.6", lw=0.6, zorder=1)
+    right.set_yticks(-np.arange(len(rows)), list(rows))
+    right.set(xscale="log", xlabel="factor in epochs")
+    plain(right.xaxis)
+    letters((left, right))
+    return figure
+
+
+def _caption_law(f: Law) -> str:
+    verdicts = {"yes": "follow", "no": "do not follow", "open": "may follow"}
+    return (
+        f"**Epochs to solve XOR {verdicts[f.line.verdict]} one line over the response before "
+        f"training, for all ranges.** (a) Medians; distances from 2. Line: fit to all runs on "
+        f"square lattices, slope {f.line.slope}, 95 % band. Open: triangular, not in the fit. "
+        f"(b) Factors off the line, and over size with the terminals where they are; grey: within "
+        f"{FACTOR:g}."
+    )
+
+
+def _draw_wires(tree: xr.DataTree, finding: WiresHelp) -> Canvas:
+    figure, (left, right) = subplots(1, 2, height=2.5, sharey=True)
+    for k, (start, counts) in enumerate(finding.solved.items()):
+        style = STARTS[start]
+        for d, n in counts.items():
+            runs = np.arange(finding.seeds) < n
+            success(left, d + 0.08 * (k - 1.5), runs, **style.points)
+        x = np.array(list(counts)) + 0.08 * (k - 1.5)
+        share = np.array(list(counts.values())) / finding.seeds
+        left.plot(x, share, **style.lines, label=style.label)
+    left.axhline(SHARE, color="0.7", lw=0.6, zorder=0)
+    left.set_xticks(list(finding.solved["wires"]))
+    left.set(
+        xlabel="distance (lattice constants)",
+        ylabel="share of seeds that solve XOR",
+        ylim=(-0.03, 1.05),
+    )
+    left.legend(
+        fontsize="x-small", title="strong couplings", title_fontsize="x-small", loc="center right"
+    )
+    ds = tree["strengths"].to_dataset(inherit=False)
+    for k, distance in enumerate(np.unique(ds["distance"].values)):
+        mine = select(ds, distance=int(distance))
+        shown = {"color": "#CC79A7", "marker": "osD"[k % 3], "mfc": ("w", None, "0.5")[k % 3]}
+        shares = []
+        for strength, runs in zip(mine["wire_strength"].values, mine["epochs"].notnull().values):
+            success(right, strength * 1.06 ** (k - 1), runs, **shown, ls="")
+            shares.append(runs.mean())
+        x = mine["wire_strength"].values * 1.06 ** (k - 1)
+        right.plot(x, shares, **shown, ls=("-", "--", ":")[k % 3], label=f"distance {distance:.0f}")
+    right.axvline(finding.strength, color="0.7", lw=0.6, zorder=0)
+    right.set(xscale="log", xlabel="strength of the wires (random couplings: 1)")
+    right.legend(fontsize="x-small")
+    letters((left, right))
+    return figure
+
+
+def _caption_wires(f: WiresHelp) -> str:
+    counts = f.solved["wires"]
+    worst = min(counts, key=counts.__getitem__)
+    return (
+        f"**With wires at least {counts[worst]} of {f.seeds} seeds solve XOR at every distance up "
+        f"to {max(counts)}, within {f.limit} epochs.** Nearest neighbours, 95 % intervals. (a) "
+        f"Couplings of {f.strength:g} on paths from the inputs to two couplings before the output, "
+        f"and controls; line: {SHARE:.0%}. (b) Other strengths, on seeds of their own."
     )
 
 
@@ -147,7 +287,9 @@ def _caption_solvers(f: Solvers) -> str:
 
 
 FIGURES = {
-    "02_learning_curves": Figure(_draw_curves, findings.harder, _caption_curves),
-    "02_success_over_distance": Figure(_draw_map, findings.success_map, _caption_map),
+    "02_learning_rate": Figure(_draw_rates, findings.rates, _caption_rates),
+    "02_epochs": Figure(_draw_epochs, findings.epochs, _caption_epochs),
+    "02_law": Figure(_draw_law, findings.law, _caption_law),
+    "02_wires": Figure(_draw_wires, findings.wires, _caption_wires),
     "02_solver_comparison": Figure(_draw_solvers, findings.solvers, _caption_solvers),
 }

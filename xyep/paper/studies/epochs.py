@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
 
 from ...cases import Case
 from ...datasets import load_task
@@ -203,14 +205,16 @@ def training_times(
         for name, net in networks.items():
             one = net.traits.get("thinned")
             mine = range(seeds) if one is None else [one]
-            cases = _cases({name: net}, training, mine, group=group) | cases
+            if name not in cases:
+                cases |= _cases({name: net}, training, mine, group=group)
     return epochs_to_solve(cases, "epochs to solve", **keywords).assign_attrs(limit=limit)
 
 
 def untrained_responses(networks: Mapping[str, Network], seeds: int, states: int) -> xr.Dataset:
     """How strongly an input is felt at the output before training, |∂φ_out/∂x|.
 
-    Geometric mean over both inputs, the four patterns and random initial states, of each seed.
+    Geometric mean over both inputs, the four patterns and random initial states, of each seed. Also
+    the hops from an input to the output, and the length of the longest coupling.
     """
     task, felt = load_task("xor"), np.empty((len(networks), seeds))
     inputs = np.repeat(task.inputs, states, axis=0)
@@ -221,10 +225,25 @@ def untrained_responses(networks: Mapping[str, Network], seeds: int, states: int
             response = input_response(net, p, eq).values[:, -1]
             felt[n, seed] = np.log10(np.maximum(np.abs(response), 1e-12)).mean()
     about = {"long_name": "log10 of the response of the output to an input", "units": "1"}
+    hops = [_hops(net) for net in networks.values()]
+    longest = [float(net.lengths.max()) for net in networks.values()]
+    steps = {"long_name": "couplings from input to output", "units": "1"}
+    length = {"long_name": "length of the longest coupling", "units": "lattice constant"}
     return xr.Dataset(
-        {"log_response": (("network", "seed"), felt, about)},
+        {
+            "log_response": (("network", "seed"), felt, about),
+            "hops": ("network", hops, steps),
+            "longest": ("network", longest, length),
+        },
         {"network": list(networks), "seed": np.arange(seeds)},
     )
+
+
+def _hops(net: Network) -> int:
+    ends = net.edges.T
+    graph = csr_array((np.ones(net.n_couplings), tuple(ends)), shape=(net.n_sites, net.n_sites))
+    away = dijkstra(graph, directed=False, unweighted=True, indices=net.outputs[0])
+    return int(away[net.inputs].max())
 
 
 @dataclass(frozen=True)

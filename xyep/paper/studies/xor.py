@@ -10,24 +10,10 @@ from ...cases import Case
 from ...cost import LogCosine
 from ...datasets import load_task
 from ...ensembles import train_ensemble
-from ...lattices import all_to_all, layered, xor_lattice
+from ...lattices import xor_lattice
 from ...network import Network
 from ...settings import Training, make_training
 from ...solvers import GaussSeidel, GradientFlow
-
-
-def xor_networks(lattice_sizes: Sequence[int], shells: Sequence[int]) -> dict[str, Network]:
-    """All-to-all and layered networks, and square lattices of each size and number of shells.
-
-    Their trait `placement` says whether the inputs are beside the output, "near", or as far from
-    it as the lattice allows, "far".
-    """
-    networks = [all_to_all(6), all_to_all(10), layered([2, 4, 1])]
-    for size in lattice_sizes:
-        for place, distance in (("near", 1), ("far", size - 1)):
-            for s in shells:
-                networks.append(xor_lattice(size, s, distance).with_traits(placement=place))
-    return {f"{net.name}_{net.traits.get('placement', 'dense')}": net for net in networks}
 
 
 def _cases(
@@ -35,33 +21,6 @@ def _cases(
 ) -> dict[str, Case]:
     task, seeds = load_task("xor"), tuple(range(seeds))
     return {name: Case(net, task, training, seeds, traits) for name, net in networks.items()}
-
-
-def xor_ensembles(
-    networks: Mapping[str, Network], training: Training, seeds: int, **keywords: Any
-) -> xr.Dataset:
-    """Histories and tests over network, seed and epoch."""
-    cases = _cases(networks, training, seeds)
-    return train_ensemble(cases, title="ensembles", **keywords).to_dataset()
-
-
-def success_map(
-    sizes: Sequence[int],
-    shells: Sequence[int],
-    distances: Sequence[int],
-    training: Training,
-    seeds: int,
-    **keywords: Any,
-) -> xr.Dataset:
-    """Tests of lattices of each size, shells and distance that the size allows."""
-    lattices = [
-        xor_lattice(size, s, d) for size in sizes for s in shells for d in distances if d < size
-    ]
-    networks = {f"{net.name}_{net.traits['distance']}": net for net in lattices}
-    training = make_training(training, snapshots=(), record_every=training.epochs)
-    cases = _cases(networks, training, seeds)
-    runs = train_ensemble(cases, title="success map", **keywords).to_dataset()
-    return runs[["test_solved", "test_mismatch", "seconds"]]
 
 
 def compare_solvers(
