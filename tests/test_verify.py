@@ -1,9 +1,11 @@
 """`xyep verify` and what belongs to it, on a project of one small notebook."""
 
 import dataclasses
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -127,6 +129,8 @@ def project(original, tmp_path, monkeypatch):
     root = tmp_path / "project"
     shutil.copytree(original, root)
     monkeypatch.setenv("XYEP_PROJECT_DIR", str(root))
+    here, known = str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{here}{os.pathsep}{known}")  # kernels find made_study
     for module in (verify, notebooks):
         monkeypatch.setattr(module, "figures_of", lambda notebook: FIGURES)
     monkeypatch.setattr(notebooks, "module_of", lambda notebook: "xyep.paths")
