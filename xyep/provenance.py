@@ -4,7 +4,7 @@ import os
 import platform
 import subprocess
 from functools import lru_cache
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 
 from .paths import PACKAGE
@@ -30,6 +30,10 @@ def commit() -> str:
         return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--", ".") else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
+
+
+#: Version of an installed package; ensembles ask for it thousands of times.
+version = lru_cache(metadata.version)
 
 
 @lru_cache

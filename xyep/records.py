@@ -157,10 +157,12 @@ def training_of(attrs: Mapping[Any, Any]) -> dict[str, Any]:
 def described(ds: xr.Dataset) -> xr.Dataset:
     """With long names and units on every variable that has none yet; text of a plain data type."""
     ds = ds.copy()
-    for name, variable in ds.variables.items():
-        ds[name] = plain_text(variable)
+    for name, variable in list(ds.variables.items()):
+        plain = plain_text(variable)
+        if plain is not variable:
+            ds[name] = plain
         for key, text in zip(("long_name", "units"), UNITS.get(str(name), ())):
-            ds[name].attrs.setdefault(key, text)
+            ds.variables[name].attrs.setdefault(key, text)
     return ds
 
 
