@@ -50,6 +50,7 @@ def gather(folder=PAGES):
     sections = "\n".join(f"sections/{notebook}" for notebook in book.notebooks)
     made = {
         "sections": sections,
+        "first": next(iter(book.notebooks)),
         "explorer": "",
         "findings": pages.front(book),
         "version": __version__,
