@@ -191,6 +191,13 @@ def test_results_of_a_release_are_fetched_and_checked(small):
         release.fetch_results(address)
 
 
+def test_a_page_in_place_of_the_archive_is_an_error(small):
+    served, address = small
+    (served / release.ARCHIVE).write_text("<html>not found</html>")
+    with pytest.raises(ConnectionError, match="cannot be had .*zip"):
+        release.fetch_results(address)
+
+
 def test_another_content_than_that_of_the_release_is_refused(small, tmp_path):
     served, address = small
     folder = tmp_path / "other" / "results" / "paper" / "01_a.zarr"

@@ -124,8 +124,9 @@ phases : (site,) radians
 def test_indices_and_powers_in_running_text():
     from words import typeset
 
-    assert typeset("−Σ_o cos(φ_o − t_o), β^0.95–0.99") == (
-        "−Σ<sub>o</sub> cos(φ<sub>o</sub> − t<sub>o</sub>), β<sup>0.95–0.99</sup>"
+    assert typeset("−Σ_o cos(φ_o − t_o), φ_i^−β, β^0.95–0.99") == (
+        "−Σ<sub>o</sub> cos(φ<sub>o</sub> − t<sub>o</sub>), "
+        "φ<sub>i</sub><sup>−β</sup>, β<sup>0.95–0.99</sup>"
     )
     for apart in ("`φ_o`", "$φ_o$", "[a](#node-01_x)", "figures/t_o.png", "a_task_of"):
         assert typeset(apart) == apart

@@ -69,7 +69,7 @@ def lattice(
         Adds only this many couplings, drawn without replacement from those of `skip_range` or,
         without it, from all pairs not yet coupled (a small-world lattice).
     skip_seed : int
-        Of the drawing.
+        Seed of the drawing.
 
     Raises
     ------

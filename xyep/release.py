@@ -5,6 +5,7 @@ import os
 import shutil
 from hashlib import sha256
 from pathlib import Path
+from zipfile import BadZipFile
 
 from .paths import PACKAGE, data, fetched, project
 from .version import __version__
@@ -60,7 +61,7 @@ def fetch_results(address: str = f"{RELEASES}/v{__version__}") -> Path:
             )
         shutil.rmtree(target, ignore_errors=True)
         os.replace(partial, target)
-    except OSError as error:
+    except (OSError, BadZipFile) as error:
         reason = str(error).splitlines()[0]
         raise ConnectionError(f"results: {address}/{ARCHIVE} cannot be had ({reason})") from None
     finally:

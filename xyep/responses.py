@@ -66,7 +66,7 @@ def nudge_response(
 
     Returns
     -------
-    DataArray (sample, site) in rad; zero at the clamped inputs
+    DataArray (sample, site) in radians per unit of β; zero at the clamped inputs
 
     Raises
     ------

@@ -7,7 +7,7 @@ APART = re.compile(
     r"(^```.*?^```|^    .*?$|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\))", re.M | re.S
 )
 INDEX = re.compile(r"(?<![\w/#-])([d∂]?[φψθJhxtuwβΣ])_([a-z]{1,2}|\([a-z]+\))(?![\w])")
-POWER = re.compile(r"(?<=[βN)])\^(−?[\d.]+(?:–[\d.]+)?|[A-Zβ])")
+POWER = re.compile(r"(?<=[βN)> ])\^(−?[\d.]+(?:–[\d.]+)?|−?[A-Zβ])")
 
 
 def typeset(text):
