@@ -119,11 +119,13 @@ def errors(powers):
     """Errors that are powers of β, by estimator."""
     beta, seeds = np.array([0.001, 0.01, 0.1, 1.0]), 5
     spread = np.linspace(0.5, 2, seeds)
+    powers = (*powers, 2, 8)
     values = np.stack([beta[:, None] ** power * spread for power in powers])[None]
     return xr.Dataset(
         {"relative_error": (("network", "estimator", "beta", "seed"), values)},
         networks({"family": "all_to_all", "size": 10})
-        | {"estimator": ["centered", "one_sided"], "beta": beta, "seed": np.arange(seeds)},
+        | {"estimator": ["centered", "one_sided", "tangent", "holomorphic"]}
+        | {"beta": beta, "seed": np.arange(seeds)},
         {"off_target": 1.0},
     )
 
@@ -138,27 +140,76 @@ def test_powers_of_the_gradient_error(powers, verdict):
     assert "1 rad from the free answers" in finding.measured
 
 
-def equilibria():
-    dims, shape = ("network", "seed", "solver"), (3, 4, 2)
-    names = ("reached", "same_probability", "excess_energy", "smallest_eigenvalue")
+def unstable(large, seeds=20):
+    """So many seeds of two networks with a centred error above one half at β = 0.1."""
+    beta, estimators = (
+        np.array([0.01, 0.1, 1.0]),
+        ["one_sided", "centered", "tangent", "holomorphic"],
+    )
+    dims = ("network", "cost", "estimator", "beta", "seed")
+    error = np.full((2, 2, 4, 3, seeds), 0.1)
+    for n, k in enumerate(large):
+        error[n, 0, 1, 1, :k] = 0.7
+    error[1, 1, 3, 2] = np.nan
+    coords = networks({"family": "all_to_all", "size": 10}, LATTICE | {"size": 5, "shells": 1}) | {
+        "cost": ["log_cosine", "cosine"],
+        "estimator": estimators,
+        "beta": beta,
+    }
+    values = {"relative_error": (dims, error), "at_pole": (dims, 0.3 + 0 * error)}
+    values["left_basin"] = (dims[:2] + dims[3:], np.full((2, 2, 3, seeds), 0.05))
+    return xr.Dataset(values, coords | {"seed": np.arange(seeds)}, {"states": 2})
+
+
+@pytest.mark.parametrize(
+    ("large", "verdict"), [((0, 1), "yes"), ((0, 2), OPEN), ((8, 0), "no"), ((1, 20), "no")]
+)
+def test_gradients_as_training_meets_them(large, verdict):
+    finding = equilibrium_findings.stability(tree(stability=unstable(large)))
+    assert finding.verdict == verdict and tuple(finding.large.values()) == large
+    assert finding.share["cosine", "holomorphic"][2] == 0.5  # what is no number is off
+    assert finding.share["log_cosine", "centered"][1] == pytest.approx(sum(large) / 40)
+    assert "30% of the samples" in finding.measured and "5% leave" in finding.measured
+
+
+def equilibria(growth=(2.0, 4.0, 16.0)):
     coords = networks(
-        {"family": "all_to_all", "size": 9, "n_sites": 9},
+        *({"family": "all_to_all", "size": n, "n_sites": n} for n in (10, 20, 40)),
         LATTICE | {"size": 3, "shells": 1, "n_sites": 9},
         LATTICE | {"size": 5, "shells": 1, "n_sites": 25},
+        LATTICE | {"size": 7, "shells": 1, "n_sites": 49},
     )
-    values = np.random.default_rng(0).uniform(0.1, 1, (4, *shape))
+    dims = ("network", "seed")
+    reached = np.array([*growth, 3, 9, 700])[:, None] * np.ones(4)
+    once = np.array([0, 0, 0, 0, 2, 690])[:, None] * np.ones(4)
     return xr.Dataset(
-        {name: (dims, value) for name, value in zip(names, values)}
-        | {"agree": (dims[:2], values[0, ..., 0])},
-        coords | {"solver": ["fast", "gradient_flow"], "seed": np.arange(4)},
-        {"initial_states": 300},
+        {
+            "reached": (dims, reached),
+            "once": (dims, once),
+            "twice": (dims, once / 2),
+            "same_probability": (dims, 1 / reached),
+            "smallest_eigenvalue": (dims, 0.1 / reached),
+        },
+        coords | {"seed": np.arange(4)},
+        {"initial_states": 1000},
     )
+
+
+def test_growth_of_the_number_of_equilibria():
+    found = equilibrium_findings.equilibria(tree(equilibria=equilibria()))
+    assert found.growth["all-to-all"] == pytest.approx([10 / np.log10(2)] * 3)
+    sites, low, high = found.growth["1 shell"]  # of the two of which enough was met
+    assert low <= sites <= high and found.uncovered == ["7×7, 1 shell"]
+    number, coverage = equilibrium_findings.chao(equilibria())
+    assert number.values[4, 0] == 9 + 2 * 1 / (2 * (1 + 1)) and coverage.values[
+        5, 0
+    ] == pytest.approx(0.31)
 
 
 def relaxing():
-    time, sites = np.linspace(0, 20, 41), 5
+    time, sites = np.linspace(0, 20, 41), 49
     decay = np.exp(-time)
-    role = ["input", "input", "hidden", "hidden", "output"]
+    role = ["input"] * 2 + ["hidden"] * 46 + ["output"]
     shift = np.stack([s * (1 - decay)[:, None] * np.ones(sites) * 0.1 for s in (1, -1)])
     return xr.Dataset(
         {
@@ -168,12 +219,17 @@ def relaxing():
             "fast_energy": ("sweep", 10.0 ** -np.arange(12)),
         },
         {"time": time, "sweep": np.arange(12), "nudging": [0.5, -0.5], "role": ("site", role)},
-        {"beta": 0.5, "target": 1.5, "traits": LATTICE | {"size": 7, "shells": 4}},
+        {"beta": 0.5, "target": 1.5, "traits": LATTICE | {"size": 7, "shells": 4, "distance": 1}},
     )
 
 
 def basics():
-    return tree(gradient_error=errors((2, 1)), equilibria=equilibria(), dynamics=relaxing())
+    return tree(
+        gradient_error=errors((2, 1)),
+        stability=unstable((3, 8)),
+        equilibria=equilibria(),
+        dynamics=relaxing(),
+    )
 
 
 # 02

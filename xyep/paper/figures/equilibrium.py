@@ -5,11 +5,12 @@ import xarray as xr
 from matplotlib.figure import Figure as Canvas
 
 from ...cases import select
+from ...lattices import xor_lattice
 from ..findings import equilibrium as findings
-from ..findings.equilibrium import FITTED, POWERS, Dynamics, Equilibria, GradientError
+from ..findings.equilibrium import BOUND, FITTED, Dynamics, Equilibria, GradientError, Stability
 from ..findings.statistics import quartiles
 from ..findings.words import percents, traits_of
-from .style import METHODS, PAGE, Figure, band, bars, letters, look, plain, subplots
+from .style import METHODS, PAGE, Figure, band, bars, heatmap, letters, look, plain, subplots
 
 
 def _draw_dynamics(tree: xr.DataTree, finding: Dynamics) -> Canvas:
@@ -61,24 +62,37 @@ def _caption_dynamics(f: Dynamics) -> str:
     )
 
 
+#: Words for estimators.
+ESTIMATORS = {
+    "one_sided": "one-sided",
+    "centered": "centred",
+    "tangent": "centred, tangent nudging",
+    "holomorphic": "holomorphic, 8 points",
+}
+#: Powers of β that are drawn to compare with.
+GUIDES = {"one_sided": 1, "centered": 2, "tangent": 2, "holomorphic": 8}
+
+
 def _draw_gradient_error(tree: xr.DataTree, finding: GradientError) -> Canvas:
     ds = tree["gradient_error"].to_dataset()
-    figure, axes = subplots(1, 2, width=PAGE * 0.8, height=2.7, sharey=True)
+    figure, axes = subplots(2, 2, height=4.4, sharex=True, sharey=True)
     beta = ds["beta"].values
-    for axis, (estimator, power) in zip(axes, POWERS.items()):
+    for axis, (estimator, text) in zip(np.ravel(axes), ESTIMATORS.items()):
         for name in ds["network"].values:
             style = look(traits_of(ds, name))
             error = ds["relative_error"].sel(network=name, estimator=estimator)
             spread = np.quantile(error.transpose("seed", "beta"), (0.1, 0.5, 0.9), axis=0)
             band(axis, beta, tuple(spread), style, marker=style.marker, label=style.label)
-        guide = (
-            ds["relative_error"].sel(estimator=estimator, beta=beta[0]).median() / beta[0] ** power
-        )
-        axis.plot(beta, float(guide) * beta**power, color="0.3", lw=0.6, ls=(0, (1, 2)))
-        axis.set(xscale="log", yscale="log", xlabel="nudging strength β")
-        axis.set_title({2: "centred (dots: ∝ β²)", 1: "one-sided (dots: ∝ β)"}[power])
-    axes[0].set_ylabel("relative error of the gradient")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        power, middle = GUIDES[estimator], len(beta) // 2
+        point = float(ds["relative_error"].sel(estimator=estimator, beta=beta[middle]).median())
+        axis.plot(beta, point * (beta / beta[middle]) ** power, color="0.3", lw=0.8, ls=":")
+        axis.set(xscale="log", yscale="log", ylim=(1e-13, 30))
+        axis.set_title(f"{text} (dots: ∝ β{'¹²³⁴⁵⁶⁷⁸'[power - 1] if power > 1 else ''})")
+    for axis in axes[1]:
+        axis.set_xlabel("nudging strength β")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("relative error")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     letters(axes)
     return figure
 
@@ -97,18 +111,75 @@ def _caption_gradient_error(f: GradientError) -> str:
     )
 
 
+#: Words for costs.
+COSTS = {"log_cosine": "logarithmic cost", "cosine": "1 − cos"}
+
+
+def _draw_stability(tree: xr.DataTree, finding: Stability) -> Canvas:
+    ds = tree["stability"].to_dataset()
+    costs = [str(c) for c in ds["cost"].values]
+    ratios = {"width_ratios": [1, 1, 0.06, 1.1]}
+    figure, axes = subplots(1, 4, height=2.4, gridspec_kw=ratios)
+    rows = [ESTIMATORS[str(e)].replace("centred, ", "") for e in ds["estimator"].values]
+    betas = [f"{b:g}" for b in ds["beta"].values]
+    for k, (axis, cost) in enumerate(zip(axes, costs)):
+        share = np.array([finding.share[cost, str(e)] for e in ds["estimator"].values])
+        heatmap(
+            axis,
+            100 * share,
+            vmin=0,
+            vmax=100,
+            annot=True,
+            fmt=".0f",
+            xticklabels=betas,
+            yticklabels=rows if k == 0 else False,
+            cbar=k == 0,
+            cbar_ax=axes[2] if k == 0 else None,
+        )
+        axis.set(title=COSTS[cost], xlabel="β")
+        axis.tick_params(rotation=0)
+    axes[2].set_ylabel(f"% with an error above {BOUND:g}")
+    for cost, color, marker in zip(costs, ("k", "0.55"), "os"):
+        pole = ds["at_pole"].sel(cost=cost, estimator="centered").mean(["network", "seed"])
+        left = ds["left_basin"].sel(cost=cost).mean(["network", "seed"])
+        text = COSTS[cost]
+        axes[3].plot(ds["beta"], 100 * left, marker=marker, color=color, label=f"basin, {text}")
+        if cost == "log_cosine":
+            axes[3].plot(ds["beta"], 100 * pole, "--", marker="x", color=color, label="at a pole")
+    axes[3].set(xscale="log", xlabel="β", ylabel="% of samples")
+    axes[3].legend(fontsize="x-small")
+    letters([axes[0], axes[1], axes[3]])
+    return figure
+
+
+def _caption_stability(f: Stability) -> str:
+    worst = max(f.large, key=f.large.__getitem__)
+    return (
+        f"**At β = {f.at:g}, {min(f.large.values())} to {f.large[worst]} of {f.seeds} untrained "
+        f"networks of a kind have a centred gradient that is off by more than {BOUND:.0%}.** XOR, "
+        f"random initial states, {f.samples} samples a gradient. (a, b) Mean over four kinds of "
+        f"networks. (c) Samples of which the output, nudged by −β, sits at a pole of the cost, or "
+        f"the state nudged by β does not return to its free equilibrium."
+    )
+
+
 def _draw_equilibria(tree: xr.DataTree, finding: Equilibria) -> Canvas:
-    ds = tree["equilibria"].to_dataset().sel(solver="fast")
+    ds = tree["equilibria"].to_dataset()
+    number, coverage = findings.chao(ds)
     figure, axes = subplots(1, 2, width=PAGE * 0.8, height=2.6)
     dense, lattices = (select(ds, family=family) for family in ("all_to_all", "lattice"))
     groups = [dense, *(select(lattices, shells=s) for s in np.unique(lattices["shells"]))]
     for mine in groups:
-        style = look(traits_of(mine, mine["network"].values[0]), full=False)
-        for axis, name in zip(axes, ("reached", "same_probability")):
-            spread = quartiles(mine[name].transpose("seed", "network"), axis=0)
+        names = mine["network"].values
+        style = look(traits_of(mine, names[0]), full=False)
+        for axis, values in zip(axes, (number, ds["same_probability"])):
+            spread = quartiles(values.sel(network=names).transpose("seed", "network"), axis=0)
             bars(axis, mine["n_sites"], spread, style, ls=style.line, label=style.label)
-    axes[0].axhline(finding.initial_states, color="0.5", lw=0.6, ls=":")
-    axes[0].set(yscale="log", ylabel="distinct equilibria reached")
+        for name in names[coverage.median("seed").sel(network=names) < findings.COVERED]:
+            x, y = float(ds["n_sites"].sel(network=name)), number.sel(network=name).median()
+            axes[0].plot(x, y, marker=style.marker, color=style.color, mfc="w", zorder=5)
+    axes[0].set(yscale="log", ylabel="number of equilibria (Chao)")
+    plain(axes[0].yaxis)
     axes[1].set(ylim=(0, 1.05), ylabel="P(same equilibrium twice)")
     for axis in axes:
         axis.set(xscale="log", xlabel="sites")
@@ -121,20 +192,101 @@ def _draw_equilibria(tree: xr.DataTree, finding: Equilibria) -> Canvas:
 
 
 def _caption_equilibria(f: Equilibria) -> str:
+    words = [
+        f"{kind} {n:.0f} sites ({low:.0f} to {'∞' if np.isinf(high) else f'{high:.0f}'})"
+        for kind, (n, low, high) in f.growth.items()
+    ]
     return (
-        f"**From {f.initial_states} random initial states, untrained networks reach up to "
-        f"{f.most:.0f} distinct equilibria ({f.network}).** Medians and quartiles of {f.seeds} "
-        f"seeds. (a) Lower bounds, which cannot exceed the dotted line. (b) Probability that two "
-        f"initial states meet. Sweeps and gradient flow reach the same equilibrium from "
-        f"{percents(f.agree)} of states; their mean energies are {f.excess['fast']:.2f} and "
-        f"{f.excess['gradient_flow']:.2f} above the lowest."
+        f"**The number of equilibria grows tenfold with every {'; '.join(words)}.** 95 % "
+        f"intervals, from networks of which at least {findings.COVERED:.0%} was met; open: less, so "
+        f"a lower bound. Untrained networks, {f.initial_states} random initial states, medians and "
+        f"quartiles of {f.seeds} seeds. (a) Estimated from equilibria met once and twice. (b) "
+        f"Probability that two initial states meet."
+    )
+
+
+def _draw_schematic(tree: xr.DataTree, finding: Dynamics) -> Canvas:
+    ds = tree["dynamics"].to_dataset()
+    traits = ds.attrs["traits"]
+    net = xor_lattice(int(traits["size"]), int(traits["shells"]), int(traits["distance"]))
+    free, shift = ds["phase"].isel(time=-1).values, ds["shift"].isel(time=-1, nudging=0).values
+    place, (i, j) = net.positions[:, :2] * [1, -1], net.edges.T
+    figure, axes = subplots(1, 3, height=2.6, gridspec_kw={"width_ratios": [1, 1, 0.95]})
+    middle = int(np.argmin(np.abs(place - place.mean(axis=0)).sum(axis=1)))
+    mine = (i == middle) | (j == middle)
+    for axis, title in zip(axes, ("free equilibrium", "nudged by β: change")):
+        for k in np.flatnonzero(net.lengths < 1.01):
+            axis.plot(*place[[i[k], j[k]]].T, color="0.88", lw=0.8, zorder=0)
+        low, high = place.min(axis=0) - 0.6, place.max(axis=0) + 0.6
+        axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal", title=title)
+        axis.set(xticks=[], yticks=[])
+        for side in axis.spines.values():
+            side.set_visible(False)
+    for k in np.flatnonzero(mine):
+        axes[0].plot(*place[[i[k], j[k]]].T, color=look(traits).color, lw=0.8, zorder=1)
+    color = np.where(np.arange(net.n_sites) < net.n_inputs, "#009E73", "0.25").astype(object)
+    color[net.outputs] = "#D55E00"
+    u = np.column_stack([np.cos(free), np.sin(free)])
+    arrows = {"angles": "xy", "scale_units": "xy", "pivot": "mid", "width": 0.012}
+    axes[0].quiver(*place.T, *u.T, color=color, scale=1.35, zorder=3, **arrows)
+    size = 140 * np.sqrt(np.abs(shift) / np.abs(shift[net.n_inputs :]).max())
+    axes[1].scatter(*place.T, size, c=np.where(shift > 0, "#D55E00", "#0072B2"), zorder=3, lw=0)
+    for axis in axes[:2]:
+        axis.scatter(
+            *place[net.inputs].T, 150, facecolors="none", edgecolors="#009E73", marker="s", lw=1.2
+        )
+        axis.scatter(
+            *place[net.outputs].T, 170, facecolors="none", edgecolors="#D55E00", marker="o", lw=1.2
+        )
+    marks = {"fontsize": "small", "textcoords": "offset points", "va": "center"}
+    box = {"boxstyle": "square,pad=0.1", "fc": "w", "ec": "none", "alpha": 0.8}
+    for site in net.inputs:
+        axes[0].annotate("input", place[site], (-10, 12), ha="right", bbox=box, **marks)
+    axes[0].annotate("output", place[net.outputs[0]], (11, -12), bbox=box, **marks)
+    _draw_rule(axes[2])
+    letters(axes, x=0.02)
+    return figure
+
+
+def _draw_rule(axis) -> None:
+    """Two sites, free and nudged, and what their coupling learns from them."""
+    axis.set(xlim=(0, 4), ylim=(0, 4), xticks=[], yticks=[], aspect="equal")
+    axis.set_title("what a coupling compares")
+    for side in axis.spines.values():
+        side.set_visible(False)
+    circle, size = np.linspace(0, 2 * np.pi, 60), 0.48
+    for y, angles, text in ((3.1, (1.9, 0.7), "free"), (1.6, (1.6, 0.95), "nudged")):
+        axis.plot([1.9, 2.8], [y, y], color="0.7", lw=2, zorder=0)
+        axis.text(2.35, y + 0.1, "$J_{ij}$", ha="center", fontsize="small", color="0.4")
+        axis.text(-0.1, y, text, va="center", fontsize="small")
+        for x, angle, name in zip((1.4, 3.3), angles, "ij"):
+            axis.plot(x + size * np.cos(circle), y + size * np.sin(circle), color="0.8", lw=0.7)
+            style = {"arrowstyle": "-|>", "color": "0.2", "shrinkA": 0, "shrinkB": 0}
+            end = (x + size * np.cos(angle), y + size * np.sin(angle))
+            axis.annotate("", end, (x, y), arrowprops=style)
+            axis.text(x, y - 0.55, rf"$\varphi_{name}$", ha="center", va="top", fontsize="small")
+    rule = (
+        r"$\Delta J_{ij}\propto\cos(\varphi_i-\varphi_j)_\beta"
+        r"-\cos(\varphi_i-\varphi_j)_{-\beta}$"
+    )
+    axis.text(2.0, 0.1, rule, ha="center", fontsize="small")
+
+
+def _caption_schematic(f: Dynamics) -> str:
+    return (
+        "**A lattice computes by settling, and learns from what a small nudge of its output "
+        f"changes.** {f.network}. (a) Arrows: phases at rest, inputs clamped; blue: the couplings "
+        "of one site. (b) The output is drawn towards its target; discs: how far each phase moves, "
+        "red forward, blue back. (c) Each coupling learns from its own two sites."
     )
 
 
 FIGURES = {
+    "01_schematic": Figure(_draw_schematic, findings.dynamics, _caption_schematic),
     "01_dynamics": Figure(_draw_dynamics, findings.dynamics, _caption_dynamics),
     "01_gradient_error": Figure(
         _draw_gradient_error, findings.gradient_error, _caption_gradient_error
     ),
+    "01_stability": Figure(_draw_stability, findings.stability, _caption_stability),
     "01_equilibria": Figure(_draw_equilibria, findings.equilibria, _caption_equilibria),
 }

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from scipy import stats
 
-from . import CONSISTENT, NOT_FOUND, PARTLY, Finding
+from . import CONSISTENT, NOT_FOUND, OPEN, PARTLY, Finding
+from .statistics import wilson
 from .words import label, percents, traits_of
 
 
@@ -115,30 +117,124 @@ def _powers(error: xr.DataArray) -> dict[str, tuple[float, float]]:
     return {name: (float(found.min()), float(found.max())) for name, found in ends.items()}
 
 
+#: An error beyond which an estimate is of little use as a gradient, and the share of gradients that
+#: may be beyond it.
+BOUND, MAY = 0.5, 0.05
+
+
+@dataclass(frozen=True)
+class Stability(Finding):
+    """Where the estimators stop being gradients, as training meets them."""
+
+    nodes = ("stability",)
+    statement = "In untrained networks, the centred estimate at β = 0.1 is a good gradient"
+    whose = "ours"
+    rule = (
+        f"for every kind of network, at most {MAY:.0%} of the seeds have a relative error above "
+        f"{BOUND:g} (XOR, logarithmic cost); no, if for some kind the 95 % interval of the share "
+        "lies above"
+    )
+    seeds: int
+    samples: int
+    at: float  # the β at which XOR is trained, or the nearest
+    large: dict[str, int]  # network → seeds with a centred error above the bound
+    share: dict[tuple[str, str], tuple[float, ...]]  # (cost, estimator) → mean over networks, by β
+    pole: float  # share of samples at a pole, centred, logarithmic cost, at this β
+    left: float  # share of samples that leave their basin there
+
+    @property
+    def verdict(self) -> str:
+        if any(wilson(k, self.seeds)[0] > MAY for k in self.large.values()):
+            return "no"
+        return "yes" if all(k <= MAY * self.seeds for k in self.large.values()) else OPEN
+
+    @property
+    def measured(self) -> str:
+        words = [f"{name} {k}/{self.seeds}" for name, k in self.large.items()]
+        return (
+            f"seeds with an error above {BOUND:g} at β = {self.at:g}: {', '.join(words)}; "
+            f"{self.pole:.0%} of the samples are at a pole of the cost, {self.left:.0%} leave "
+            "their basin"
+        )
+
+
+def stability(tree: xr.DataTree) -> Stability:
+    ds = tree["stability"].to_dataset()
+    off = ~(ds["relative_error"] <= BOUND)  # NaN, of an output at the pole itself, is off too
+    at = float(ds["beta"].sel(beta=FITTED, method="nearest"))
+    usual = {"cost": "log_cosine", "beta": at}
+    here = off.sel(estimator="centered", **usual)
+    mean = off.mean(["network", "seed"])
+    return Stability(
+        ds.sizes["seed"],
+        4 * ds.attrs["states"],
+        at,
+        {label(traits_of(ds, n)): int(here.sel(network=n).sum()) for n in ds["network"].values},
+        {
+            (str(c), str(e)): tuple(mean.sel(cost=c, estimator=e).values.tolist())
+            for c in ds["cost"].values
+            for e in ds["estimator"].values
+        },
+        float(ds["at_pole"].sel(estimator="centered", **usual).mean()),
+        float(ds["left_basin"].sel(**usual).mean()),
+    )
+
+
+#: Least share of the equilibria, by the weight of their basins, that an estimate of their number
+#: asks for.
+COVERED = 0.5
+
+
+def chao(ds: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
+    """Chao's estimate of the number of equilibria from those met once and twice, and coverage.
+
+    S + f₁(f₁ − 1) / 2(f₂ + 1) bounds the number from below; 1 − f₁/n estimates which share of the
+    initial states leads to equilibria that were met (Good and Turing).
+    """
+    once, twice = ds["once"], ds["twice"]
+    number = ds["reached"] + once * (once - 1) / (2 * (twice + 1))
+    return number, 1 - once / ds.attrs["initial_states"]
+
+
 @dataclass(frozen=True)
 class Equilibria:
     """What random initial states of untrained networks reach."""
 
     initial_states: int
     seeds: int
-    most: float  # distinct equilibria reached, the largest median of a network …
-    network: str  # … which is this one
-    agree: tuple[float, float]  # smallest and largest median share by network
-    excess: dict[str, float]  # solver → mean energy above the lowest found, in couplings
-    eigenvalue: float  # smallest one of the Hessian at any converged state
+    growth: dict[str, tuple[float, float, float]]  # kind → sites for a factor of 10, its interval
+    uncovered: list[str]  # networks of which too little was met to count
+    eigenvalue: float  # smallest one of the Hessian at the states met most often
 
 
 def equilibria(tree: xr.DataTree) -> Equilibria:
     ds = tree["equilibria"].to_dataset()
-    reached = ds["reached"].sel(solver="fast").median("seed")
-    top = reached["network"].values[int(reached.values.argmax())]
-    agree, mean = ds["agree"].median("seed"), ds["excess_energy"].mean(["network", "seed"])
+    number, coverage = chao(ds)
+    covered = coverage.median("seed") >= COVERED
+    kinds: dict[str, list[str]] = {}
+    for name in ds["network"].values:
+        kinds.setdefault(label(traits_of(ds, name), full=False), []).append(name)
+    growth = {}
+    for kind, names in kinds.items():
+        mine = [n for n in names if covered.sel(network=n)]
+        if len(mine) > 1:
+            growth[kind] = _per_decade(ds, number, mine)
     return Equilibria(
         ds.attrs["initial_states"],
         ds.sizes["seed"],
-        float(reached.max()),
-        label(traits_of(ds, top)),
-        (float(agree.min()), float(agree.max())),
-        {str(name): float(mean.sel(solver=name)) for name in ds["solver"].values},
+        growth,
+        [label(traits_of(ds, n)) for n in ds["network"].values if not covered.sel(network=n)],
         float(ds["smallest_eigenvalue"].min()),
     )
+
+
+def _per_decade(
+    ds: xr.Dataset, number: xr.DataArray, names: list[str]
+) -> tuple[float, float, float]:
+    """Sites that make ten times as many equilibria, with a 95 % interval, by regression."""
+    counts = np.log10(number.sel(network=names).transpose("network", "seed").values)
+    sites = np.repeat(ds["n_sites"].sel(network=names).values.astype(float), counts.shape[1])
+    line = stats.linregress(sites, counts.ravel())
+    half = stats.t.ppf(0.975, len(sites) - 2) * line.stderr
+    ends = line.slope - half, line.slope + half
+    return float(1 / line.slope), *(float(1 / e) if e > 0 else np.inf for e in ends[::-1])

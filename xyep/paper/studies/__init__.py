@@ -19,6 +19,7 @@ from .equilibrium import (
     gradient_errors,
     group_states,
     sample_networks,
+    training_gradients,
 )
 from .guidelines import (
     copied,
@@ -90,6 +91,7 @@ __all__ = [
     "skip_training",
     "thinned_networks",
     "trained_reach",
+    "training_gradients",
     "training_times",
     "tune_images",
     "tune_iris",

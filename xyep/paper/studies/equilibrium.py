@@ -2,14 +2,16 @@
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from ...datasets import load_task
 from ...energy import energy, hessian
 from ...ensembles import cores
-from ...gradients import GradientWarning, ep_gradient, implicit_gradient
+from ...gradients import Gradient, GradientWarning, ep_gradient, implicit_gradient
 from ...lattices import all_to_all, layered, xor_lattice
 from ...network import Network
 from ...random import phases as random_phases
@@ -20,6 +22,8 @@ from ...tasks import Task
 
 #: To equilibrium, as well as float64 can tell.
 PRECISE = GaussSeidel(tol=1e-12)
+#: The same where some samples may never rest, as at a pole.
+ROBUST = GaussSeidel(tol=1e-9, max_sweeps=2000)
 
 
 def named(networks: Iterable[Network]) -> dict[str, Network]:
@@ -114,6 +118,29 @@ def dynamics(
     )
 
 
+#: Estimators that are compared: keywords of `ep_gradient`.
+ESTIMATORS: dict[str, dict[str, Any]] = {
+    "one_sided": {"estimator": "one_sided", "nudging": "cost"},
+    "centered": {"estimator": "centered", "nudging": "cost"},
+    "tangent": {"estimator": "centered", "nudging": "tangent"},
+    "holomorphic": {"estimator": "holomorphic", "points": 8, "nudging": "cost"},
+}
+
+
+def _estimate(net: Network, *arguments: Any, solver: GaussSeidel, **keywords: Any) -> Gradient:
+    """`ep_gradient` without its warnings, which are of what is measured."""
+    if keywords["estimator"] != "holomorphic":  # which has a solver of its own
+        keywords |= {"method": solver, "nudged_method": solver}
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+        warnings.simplefilter("ignore", GradientWarning)
+        warnings.simplefilter("ignore", NotConvergedWarning)
+        return ep_gradient(net, *arguments, **keywords)
+
+
+def _relative_error(gradient: Gradient, exact: np.ndarray) -> float:
+    return float(np.linalg.norm(gradient.parameters.flatten() - exact) / np.linalg.norm(exact))
+
+
 def gradient_errors(
     networks: Mapping[str, Network],
     betas: Sequence[float],
@@ -121,34 +148,93 @@ def gradient_errors(
     samples: int = 4,
     off_target: float = 1.0,
 ) -> xr.Dataset:
-    """Relative error |g_EP − g| / |g| over network, estimator, β and seed.
+    """Relative error |g_EP − g| / |g| over network, estimator, β and seed, away from poles.
 
     Each seed has random parameters and random inputs; targets lie `off_target` radians from the
     free answers, so that no output is near the pole of the cost.
     """
-    estimators = ("centered", "one_sided")
-    error = np.empty((len(networks), len(estimators), len(betas), seeds))
-    fixed = {"method": PRECISE, "nudged_method": PRECISE, "nudging": "cost"}
+    error = np.empty((len(networks), len(ESTIMATORS), len(betas), seeds))
     for n, net in enumerate(networks.values()):
         for seed in range(seeds):
             p, inputs = net.init_parameters(seed), random_phases((samples, net.n_inputs), seed, 1)
             free = relax(net, p, inputs, seed=seed, method=PRECISE)
             targets, start = free.phases[:, net.outputs] + off_target, free.phases
             exact = implicit_gradient(net, p, inputs, targets, initial=start).parameters.flatten()
-            for e, b in np.ndindex(error.shape[1:3]):
-                with warnings.catch_warnings():  # of poles, which are part of what is measured
-                    warnings.simplefilter("ignore", GradientWarning)
-                    warnings.simplefilter("ignore", NotConvergedWarning)
-                    g = ep_gradient(
-                        net, p, inputs, targets, betas[b], estimators[e], initial=start, **fixed
-                    )
-                off = np.linalg.norm(g.parameters.flatten() - exact)
-                error[n, e, b, seed] = off / np.linalg.norm(exact)
+            for (e, keywords), (b, beta) in product(
+                enumerate(ESTIMATORS.values()), enumerate(betas)
+            ):
+                options = {"initial": start, "solver": PRECISE} | keywords
+                g = _estimate(net, p, inputs, targets, beta, **options)
+                error[n, e, b, seed] = _relative_error(g, exact)
     return xr.Dataset(
         {"relative_error": (("network", "estimator", "beta", "seed"), error)},
         network_coords(networks)
-        | {"estimator": list(estimators), "beta": list(betas), "seed": np.arange(seeds)},
+        | {"estimator": list(ESTIMATORS), "beta": list(betas), "seed": np.arange(seeds)},
         {"samples": samples, "off_target": off_target},
+    )
+
+
+def training_gradients(
+    networks: Mapping[str, Network],
+    betas: Sequence[float],
+    seeds: int,
+    states: int,
+    costs: Sequence[str],
+) -> xr.Dataset:
+    """Relative errors as training meets them: XOR, random parameters and initial states.
+
+    Also the shares of samples of which an output is at a pole of the cost (``at_pole``), and of
+    which the state nudged by β, let go, returns to another free equilibrium (``left_basin``).
+    """
+    task = load_task("xor")
+    inputs, targets = (np.repeat(a, states, axis=0) for a in (task.inputs, task.targets))
+    shape = len(networks), len(costs), len(ESTIMATORS), len(betas), seeds
+    error, pole = np.empty(shape), np.zeros(shape)
+    left = np.empty((*shape[:2], *shape[3:]))
+    for n, net in enumerate(networks.values()):
+        for seed in range(seeds):
+            p = net.init_parameters(seed)
+            free = relax(net, p, inputs, seed=seed, method=ROBUST, warn=False)
+            start = free.phases
+            for c, cost in enumerate(costs):
+                exact = implicit_gradient(net, p, inputs, targets, initial=start, cost=cost)
+                flat = exact.parameters.flatten()
+                for b, beta in enumerate(betas):
+                    nudged = relax(
+                        net,
+                        p,
+                        inputs,
+                        targets=targets,
+                        beta=beta,
+                        cost=cost,
+                        initial=start,
+                        method=ROBUST,
+                        warn=False,
+                    )
+                    back = relax(net, p, inputs, initial=nudged.phases, method=ROBUST, warn=False)
+                    away = np.abs(circular_difference(back.phases, start)).max(axis=1)
+                    left[n, c, b, seed] = np.mean(away > 1e-3)
+                    for e, keywords in enumerate(ESTIMATORS.values()):
+                        options = {"initial": start, "cost": cost, "solver": ROBUST} | keywords
+                        g = _estimate(net, p, inputs, targets, beta, **options)
+                        error[n, c, e, b, seed] = _relative_error(g, flat)
+                        pole[n, c, e, b, seed] = np.mean(g.at_pole)
+    dims = ("network", "cost", "estimator", "beta", "seed")
+    fewer = tuple(d for d in dims if d != "estimator")
+    return xr.Dataset(
+        {
+            "relative_error": (dims, error, {"units": "1"}),
+            "at_pole": (dims, pole, {"long_name": "share of samples at a pole", "units": "1"}),
+            "left_basin": (
+                fewer,
+                left,
+                {"long_name": "share of samples that leave their basin", "units": "1"},
+            ),
+        },
+        network_coords(networks)
+        | {"cost": list(costs), "estimator": list(ESTIMATORS), "beta": list(betas)}
+        | {"seed": np.arange(seeds)},
+        {"states": states},
     )
 
 
@@ -157,70 +243,54 @@ def group_states(phases: np.ndarray, tolerance: float = 1e-3) -> np.ndarray:
 
     States within `tolerance` radians at every site are one.
     """
-    group, kept = np.empty(len(phases), int), []
+    group, kept = np.empty(len(phases), int), np.empty_like(phases)
+    known = 0
     for s, state in enumerate(phases):
-        for g, other in enumerate(kept):
-            if np.abs(circular_difference(state, other)).max() < tolerance:
-                group[s] = g
-                break
+        near = np.abs(circular_difference(kept[:known], state)).max(axis=1, initial=0) < tolerance
+        if near.any():
+            group[s] = int(near.argmax())
         else:
-            group[s] = len(kept)
-            kept.append(state)
+            group[s], kept[known] = known, state
+            known += 1
     return group
 
 
 def equilibria(
-    networks: Mapping[str, Network],
-    task: Task,
-    initial_states: int,
-    seeds: int,
-    *,
-    pattern: int = 1,
-    tol: float = 1e-8,
+    networks: Mapping[str, Network], initial_states: int, seeds: int, *, pattern: int = 1
 ) -> xr.Dataset:
-    """Stable equilibria reached by both methods from the same random initial states.
+    """Stable equilibria that random initial states reach, over network and seed.
 
-    Over network, seed and solver: the number of distinct equilibria reached, the probability that
-    two initial states reach the same one, the mean energy above the lowest found, the smallest
-    Hessian eigenvalue of all converged states. ``agree``: the share of initial states from which
-    both methods reach the same equilibrium.
+    ``reached`` distinct ones, of which ``once`` and ``twice`` were met so many times;
+    ``same_probability`` that two initial states reach the same one; ``smallest_eigenvalue`` of the
+    Hessian at those met most often.
     """
-    methods = {"fast": GaussSeidel(tol=tol), "gradient_flow": GradientFlow(tol=tol)}
-    shape = (len(networks), seeds, len(methods))
-    reached, same, excess, eigenvalue = np.empty((4, *shape))
-    agree = np.empty(shape[:2])
+    task, shape = load_task("xor"), (len(networks), seeds)
     inputs = np.repeat(task.inputs[[pattern]], initial_states, axis=0)
+    found = {name: np.empty(shape) for name in ("reached", "once", "twice", "same_probability")}
+    eigenvalue = np.empty(shape)
     for n, net in enumerate(networks.values()):
         free = slice(net.n_inputs, None)
         for seed in range(seeds):
             p = net.init_parameters(seed)
-            states = [
-                relax(net, p, inputs, seed=seed, method=method, threads=cores(), warn=False)
-                for method in methods.values()
-            ]
-            group = group_states(np.concatenate([eq.phases for eq in states])).reshape(2, -1)
-            energies = np.array([energy(net, p, eq.phases) for eq in states])
-            agree[n, seed] = np.mean(group[0] == group[1])
-            excess[n, seed] = energies.mean(axis=1) - energies.min()
-            for m, eq in enumerate(states):
-                _, first, counts = np.unique(group[m], return_index=True, return_counts=True)
-                reached[n, seed, m] = len(counts)
-                pairs = initial_states * (initial_states - 1)
-                same[n, seed, m] = (counts * (counts - 1)).sum() / pairs
-                eigenvalue[n, seed, m] = min(
-                    np.linalg.eigvalsh(hessian(net, p, eq.phases[s])[free, free].toarray())[0]
-                    for s in first
-                    if eq.converged[s]
-                )
-    dims = ("network", "seed", "solver")
+            eq = relax(net, p, inputs, seed=seed, method=ROBUST, threads=cores(), warn=False)
+            _, first, counts = np.unique(
+                group_states(eq.phases), return_index=True, return_counts=True
+            )
+            pairs = initial_states * (initial_states - 1)
+            found["reached"][n, seed] = len(counts)
+            found["once"][n, seed], found["twice"][n, seed] = (
+                np.count_nonzero(counts == k) for k in (1, 2)
+            )
+            found["same_probability"][n, seed] = (counts * (counts - 1)).sum() / pairs
+            eigenvalue[n, seed] = min(
+                np.linalg.eigvalsh(hessian(net, p, eq.phases[s])[free, free].toarray())[0]
+                for s in first[np.argsort(-counts, kind="stable")][:10]
+                if eq.converged[s]
+            )
+    dims, words = ("network", "seed"), {"units": "1"}
     return xr.Dataset(
-        {
-            "reached": (dims, reached),
-            "same_probability": (dims, same),
-            "excess_energy": (dims, excess, {"units": "coupling"}),
-            "smallest_eigenvalue": (dims, eigenvalue, {"units": "coupling"}),
-            "agree": (dims[:2], agree),
-        },
-        network_coords(networks) | {"seed": np.arange(seeds), "solver": list(methods)},
-        {"initial_states": initial_states, "pattern": pattern, "tol": tol},
+        {name: (dims, values, words) for name, values in found.items()}
+        | {"smallest_eigenvalue": (dims, eigenvalue, {"units": "coupling"})},
+        network_coords(networks) | {"seed": np.arange(seeds)},
+        {"initial_states": initial_states, "pattern": pattern},
     )
