@@ -149,9 +149,8 @@ figures.show(notebook, "01_equilibria", tree, study.profile)
 # **References.** B. Scellier and Y. Bengio, *Equilibrium propagation: bridging the gap between
 # energy-based models and backpropagation*, arXiv:1602.05179. A. Laborieux et al., *Scaling
 # equilibrium propagation to deep ConvNets by drastically reducing its gradient estimator bias*
-# (centred nudging), arXiv:2101.05536. A.
-# Laborieux and F. Zenke, *Holomorphic equilibrium propagation computes exact gradients through
-# finite size oscillations*, arXiv:2209.00530. Q. Wang, C. C. Wanjura and F. Marquardt, *Training
-# coupled phase oscillators as a neuromorphic platform using equilibrium propagation*,
-# arXiv:2402.08579; and the paper studied here, *Dependence of equilibrium propagation training success on network
-# architecture*, arXiv:2601.21945.
+# (centred nudging), arXiv:2101.05536. A. Laborieux and F. Zenke, *Holomorphic equilibrium
+# propagation computes exact gradients through finite size oscillations*, arXiv:2209.00530. Q. Wang,
+# C. C. Wanjura and F. Marquardt, *Training coupled phase oscillators as a neuromorphic platform
+# using equilibrium propagation*, arXiv:2402.08579; and the paper studied here, *Dependence of
+# equilibrium propagation training success on network architecture*, arXiv:2601.21945.
