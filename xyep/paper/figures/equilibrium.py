@@ -198,8 +198,8 @@ def _caption_equilibria(f: Equilibria) -> str:
     ]
     return (
         f"**The number of equilibria grows tenfold with every {'; '.join(words)}.** 95 % "
-        f"intervals, from networks of which at least {findings.COVERED:.0%} was met; open: less, so "
-        f"a lower bound. Untrained networks, {f.initial_states} random initial states, medians and "
+        f"intervals, from networks of which at least {findings.COVERED:.0%} was met; open: less, "
+        f"a lower bound. Untrained, {f.initial_states} random initial states, medians and "
         f"quartiles of {f.seeds} seeds. (a) Estimated from equilibria met once and twice. (b) "
         f"Probability that two initial states meet."
     )
