@@ -14,6 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+#: Size of the site, in bytes.
+MOST = 25e6
 PAGES, SITE = ROOT / "build" / "pages", ROOT / "build" / "site"
 
 
@@ -51,7 +53,7 @@ def gather(folder=PAGES):
     made = {
         "sections": sections,
         "first": next(iter(book.notebooks)),
-        "explorer": "",
+        "explorer": pages.explorer(folder),
         "findings": pages.front(book),
         "version": __version__,
     }
@@ -99,6 +101,8 @@ def main(arguments):
     if status:
         return status
     wrong = broken(SITE)
+    if size(SITE) > MOST:
+        wrong.append(f"{SITE}: {size(SITE) / 1e6:.1f} MB; at most {MOST / 1e6:.0f} MB are wanted")
     print("\n".join(wrong) or f"{SITE / 'index.html'}: {size(SITE) / 1e6:.1f} MB")
     return int(bool(wrong))
 

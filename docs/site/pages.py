@@ -2,10 +2,12 @@
 
 import re
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 
 import nbformat
 from words import cited, keys, typeset
 
+import xyep
 from xyep.paper import report
 from xyep.paper.findings import statements
 from xyep.paper.notebooks import executed
@@ -237,6 +239,25 @@ def front(book):
             f"{typeset(headline(caption))}. {verdicts}\n:::"
         )
     return "::::{grid} 1 2 2 3\n:gutter: 3\n\n" + "\n".join(cards) + "\n::::"
+
+
+#: What to do with the lattice on the front page.
+INVITATION = (
+    "This is one, trained on XOR. Ask it a question, drag the hand of an input, nudge the output, "
+    "or cut a coupling by a click: the phases settle again, and the energy falls. Take the epoch "
+    "back to 0 and let it learn."
+)
+
+
+def explorer(folder):
+    """A lattice to play with; all that it needs is within the page, which works from a disk too."""
+    if not hasattr(xyep, "explore"):
+        return ""
+    page = xyep.explore().save(folder / "lattice.html").read_text("utf-8")
+    (folder / "lattice.html").write_text(page.partition("</style>")[2].partition("</html>")[0])
+    style = (Path(xyep.__file__).parent / "static" / "explore.css").read_text("utf-8")
+    (folder / "static" / "explore.css").write_text(style, "utf-8")
+    return f"{INVITATION}\n\n```{{raw}} html\n:file: lattice.html\n```"
 
 
 def _badge(verdict):
