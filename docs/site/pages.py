@@ -254,9 +254,9 @@ def explorer(folder):
     if not hasattr(xyep, "explore"):
         return ""
     page = xyep.explore().save(folder / "lattice.html").read_text("utf-8")
-    (folder / "lattice.html").write_text(page.partition("</style>")[2].partition("</html>")[0])
     style = (Path(xyep.__file__).parent / "static" / "explore.css").read_text("utf-8")
-    (folder / "static" / "explore.css").write_text(style, "utf-8")
+    body = page.partition("</style>")[2].partition("</html>")[0]
+    (folder / "lattice.html").write_text(f"<style>{style}</style>{body}", "utf-8")
     return f"{INVITATION}\n\n```{{raw}} html\n:file: lattice.html\n```"
 
 
