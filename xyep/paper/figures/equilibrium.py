@@ -193,15 +193,16 @@ def _draw_equilibria(tree: xr.DataTree, finding: Equilibria) -> Canvas:
 
 def _caption_equilibria(f: Equilibria) -> str:
     words = [
-        f"{kind} {n:.0f} sites ({low:.0f} to {'∞' if np.isinf(high) else f'{high:.0f}'})"
+        f"{n:.0f} ({low:.0f} to {'∞' if np.isinf(high) else f'{high:.0f}'}) more sites, {kind}"
         for kind, (n, low, high) in f.growth.items()
     ]
+    few = " Open: less, so a lower bound." if f.uncovered else ""
     return (
         f"**The number of equilibria grows tenfold with every {'; '.join(words)}.** 95 % "
-        f"intervals, from networks of which at least {findings.COVERED:.0%} was met; open: less, "
-        f"a lower bound. Untrained, {f.initial_states} random initial states, medians and "
-        f"quartiles of {f.seeds} seeds. (a) Estimated from equilibria met once and twice. (b) "
-        f"Probability that two initial states meet."
+        f"intervals, from networks of which at least {findings.COVERED:.0%} was met.{few} "
+        f"Untrained, {f.initial_states} random initial states, medians and quartiles of {f.seeds} "
+        f"seeds. (a) Estimated from equilibria met once and twice. (b) Probability that two "
+        f"initial states meet."
     )
 
 

@@ -1,0 +1,219 @@
+"""Statements of notebooks 01 and 02 computed again from the stores, with xarray and SciPy alone.
+
+Nothing of xyep is used but what it says, which is compared at the end of each test.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import optimize, stats
+
+ROOT = Path(__file__).parents[1]
+
+
+@cache
+def stored(notebook):
+    path = ROOT / "results" / "paper" / f"{notebook}.zarr"
+    if not path.exists():
+        pytest.skip("the paper's results are not in this folder")
+    return xr.open_datatree(path).load()
+
+
+@cache
+def said(notebook, figure):
+    """What xyep finds: the only thing of it that is used here."""
+    from xyep.paper.figures import figures_of
+    from xyep.store import read_tree
+
+    tree = read_tree(ROOT / "results" / "paper" / f"{notebook}.zarr")
+    return figures_of(notebook)[figure].finding(tree)
+
+
+def holm(p):
+    order = np.argsort(p)
+    raised = np.maximum.accumulate(np.sort(p) * np.arange(len(p), 0, -1)).clip(max=1)
+    return np.array([raised[list(order).index(k)] for k in range(len(p))])
+
+
+# ------------------------------------------------------------------------------------------- 01
+
+ONE = "01_equilibrium_propagation"
+
+
+def test_powers_of_the_gradient_error():
+    error = stored(ONE)["gradient_error"]["relative_error"]
+    small = error.where(error["beta"] <= 0.1, drop=True).median("seed")
+    slopes = {
+        name: [
+            stats.linregress(np.log(small["beta"]), np.log(small.sel(estimator=name, network=n)))
+            for n in small["network"].values
+        ]
+        for name in ("centered", "one_sided")
+    }
+    finding = said(ONE, "01_gradient_error")
+    for name, lines in slopes.items():
+        found = [line.slope for line in lines]
+        np.testing.assert_allclose(finding.powers[name], (min(found), max(found)), rtol=1e-6)
+    ends = np.array([finding.powers["centered"], finding.powers["one_sided"]])
+    assert (np.abs(ends - [[2], [1]]) < 0.2).all() == (finding.verdict[:10] == "consistent")
+
+
+def test_gradients_as_training_meets_them():
+    ds = stored(ONE)["stability"].to_dataset()
+    error = ds["relative_error"].sel(cost="log_cosine", estimator="centered", beta=0.1)
+    large = (~(error <= 0.5)).sum("seed").values
+    low = [
+        stats.binomtest(int(k), ds.sizes["seed"]).proportion_ci(0.95, "wilson").low for k in large
+    ]
+    finding = said(ONE, "01_stability")
+    assert list(finding.large.values()) == large.tolist()
+    assert (finding.verdict == "no") == (max(low) > 0.05)
+
+
+# ------------------------------------------------------------------------------------------- 02
+
+TWO = "02_xor_training"
+
+
+def censored(epochs, limit):
+    epochs = epochs.values.ravel()
+    late = np.isnan(epochs)
+    return stats.CensoredData.right_censored(np.where(late, limit, epochs), late)
+
+
+@pytest.mark.parametrize("name", ["harder", "longer"])
+def test_epochs_against_as_many_couplings(name):
+    ds = stored(TWO)["epochs"].to_dataset()
+    limit = ds.attrs["limit"]
+    near = ds.sel(network=(ds["group"] == "map") & (ds["shells"] == 1))
+    dense = ds.sel(network=(ds["family"] == "all_to_all"))
+    closest = np.abs(dense["n_couplings"] - near["n_couplings"][0]).argmin("network")
+    finding = getattr(said(TWO, "02_epochs"), name)
+    p, slower = [], []
+    for distance in finding.medians:
+        mine = near["epochs"].where(near["distance"] == distance, drop=True)
+        thin = ds["epochs"].sel(network=(ds["group"] == "thinned") & (ds["distance"] == distance))
+        other = dense["epochs"].isel(network=closest) if name == "harder" else thin
+        other = other.values[np.asarray(ds["seconds"].sel(network=other["network"]).notnull())]
+        p.append(stats.logrank(censored(mine, limit), censored(xr.DataArray(other), limit)).pvalue)
+        late = [np.nan_to_num(x, nan=2 * limit) for x in (mine.values, other)]
+        slower.append(np.log(late[0]).mean() > np.log(late[1]).mean())
+    np.testing.assert_allclose(list(finding.p.values()), holm(np.array(p)), rtol=1e-6)
+    many = np.sum((holm(np.array(p)) < 0.05) & slower)
+    assert len(finding.slower) == many
+
+
+def lattices():
+    ds, felt = (stored(TWO)[n].to_dataset() for n in ("epochs", "responses"))
+    ds = ds.sel(network=felt["network"].values)
+    return ds.assign_coords(x=("network", -felt["log_response"].mean("seed").values)), float(
+        ds.attrs["limit"]
+    )
+
+
+def regression(columns, epochs, limit, grid):
+    """Maximum likelihood of a censored normal in log10, by a simplex."""
+    late = np.isnan(epochs)
+    upper = np.log10(np.where(late, limit, epochs))
+    before = np.concatenate([[grid[0] / 2], grid])[
+        np.searchsorted(grid, np.where(late, limit, epochs))
+    ]
+
+    def loss(theta):
+        mean, s = columns @ theta[:-1], np.exp(theta[-1])
+        inside = stats.norm.cdf(upper, mean, s) - stats.norm.cdf(np.log10(before), mean, s)
+        return -np.log(np.where(late, stats.norm.sf(upper, mean, s), inside).clip(1e-300)).sum()
+
+    start = np.r_[np.linalg.lstsq(columns, upper, rcond=None)[0], np.log(0.3)]
+    options = {"maxiter": 20000, "maxfev": 20000, "xatol": 1e-6, "fatol": 1e-6}
+    for _ in range(3):
+        start = optimize.minimize(loss, start, method="Nelder-Mead", options=options).x
+    return start[:-1]
+
+
+def looks(limit):
+    """As notebook 02 says: 50 times what is about geometric in steps of a quarter."""
+    steps = round(np.log(limit / 50) / np.log(1.25))
+    return np.unique((50 * np.round(np.geomspace(1, limit / 50, steps + 1))).astype(int))
+
+
+def test_slope_of_the_line_and_its_offset_for_triangular_lattices():
+    ds, limit = lattices()
+    far = ds["distance"] > 1
+    square, other = (ds.sel(network=far & (ds["group"] == g)) for g in ("map", "other"))
+    tables = []
+    for one in (square, other):
+        epochs = one["epochs"].transpose("network", "seed").values
+        tables.append((np.repeat(one["x"].values, epochs.shape[1]), epochs.ravel()))
+    (x, epochs), (x2, epochs2) = tables
+    line = regression(np.column_stack([np.ones_like(x), x]), epochs, limit, looks(limit))
+    finding = said(TWO, "02_law")
+    np.testing.assert_allclose(finding.line.line.b, line, atol=2e-3)
+    # the offset alone, the line's part subtracted, by shifting the looks of each run
+    both = np.column_stack([np.ones_like(x2), x2])
+    found = optimize.minimize_scalar(
+        lambda d: abs(shifted(both @ line + d, epochs2, limit)), bounds=(-2, 2), method="bounded"
+    )
+    assert finding.elsewhere.offset[0] == pytest.approx(found.x, abs=0.02)
+
+
+def shifted(mean, epochs, limit):
+    """Score of an offset: sum over runs of the expected residual, zero at the best one."""
+    s = said(TWO, "02_law").line.line.s
+    grid, late = looks(limit), np.isnan(epochs)
+    upper = np.log10(np.where(late, limit, epochs))
+    lower = np.log10(
+        np.concatenate([[grid[0] / 2], grid])[np.searchsorted(grid, 10**upper * 0.999)]
+    )
+    a, b = (np.where(late, upper, lower) - mean) / s, np.where(late, np.inf, (upper - mean) / s)
+    return stats.truncnorm.mean(a, b).sum()
+
+
+def test_size():
+    ds = stored(TWO)["epochs"].to_dataset()
+    cells = {
+        (int(s), int(d))
+        for s, d, g in zip(ds["shells"].values, ds["distance"].values, ds["group"].values)
+        if g == "size"
+    }
+    keep = ds["group"].isin(["map", "size"]).values & [
+        (s, d) in cells for s, d in zip(ds["shells"].values, ds["distance"].values)
+    ]
+    mine, rows, epochs = ds.isel(network=np.flatnonzero(keep)), [], []
+    for k in range(mine.sizes["network"]):
+        one = mine.isel(network=k)
+        cell = [(int(one["shells"]), int(one["distance"])) == c for c in sorted(cells)]
+        rows += [[*cell, np.log2(one["size"].item())]] * one.sizes["seed"]
+        epochs += one["epochs"].values.tolist()
+    limit = float(ds.attrs["limit"])
+    slope = regression(np.array(rows, float), np.array(epochs), limit, looks(limit))[-1]
+    finding = said(TWO, "02_law").size
+    sizes = mine["size"].values
+    assert finding.change[0] == pytest.approx(slope * np.log2(sizes.max() / sizes.min()), abs=0.01)
+
+
+def test_wires():
+    wires, controls = (stored(TWO)[n].to_dataset() for n in ("wires", "controls"))
+    count = {
+        (str(ds["start"].values[k]), int(ds["distance"].values[k])): int(
+            ds["epochs"].isel(network=k).notnull().sum()
+        )
+        for ds in (wires, controls)
+        for k in range(ds.sizes["network"])
+    }
+    n, pairs = wires.sizes["seed"], [k for k in count if k[0] in ("cut", "scattered") and k[1] >= 4]
+    p = [
+        stats.fisher_exact(
+            [[count["wires", d], n - count["wires", d]], [count[c, d], n - count[c, d]]]
+        )
+        for c, d in pairs
+    ]
+    finding = said(TWO, "02_wires")
+    assert {(s, d): k for s, found in finding.solved.items() for d, k in found.items()} == count
+    p = holm(np.array([test.pvalue for test in p]))
+    np.testing.assert_allclose([finding.p[pair] for pair in pairs], p, rtol=1e-6)
+    enough = all(k >= 0.9 * n for (s, _), k in count.items() if s == "wires")
+    assert (finding.verdict == "yes") == (enough and bool((p < 0.05).all()))
