@@ -152,3 +152,32 @@ def test_broken_links_are_found(tmp_path):
         "b.html: a.html#gone leads nowhere",
         "b.html: c.png leads nowhere",
     ]
+
+
+def test_the_numbers_of_a_figure():
+    """Lines, points, bands, maps, images and bars; arrows and texts have none."""
+    import numpy as np
+    from drawings import numbers
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    first, second = figure.subplots(1, 2)
+    first.set_title("left")
+    first.plot([0, 1], [2.0, 3.0], label="a line")
+    first.scatter([4], [5], c=[6])
+    first.fill_between([0, 1], [0, 0], [1, 1])
+    first.annotate("here", (0, 0), (1, 1), arrowprops={"arrowstyle": "->"})
+    first.bar([7], [8])
+    second.pcolormesh(np.arange(6.0).reshape(2, 3))
+    second.imshow([[1.5]])
+    second.set_ylabel("height")
+    rows = list(numbers(figure))
+    assert rows[:3] == [
+        ["1: left", "line", "a line", "0", "2", ""],
+        ["1: left", "line", "a line", "1", "3", ""],
+        ["1: left", "points", "", "4", "5", "6"],
+    ]
+    assert ["1: left", "bar", "", "7", "8", ""] in rows
+    assert ["2: height over", "map", "", 2, 1, "5"] in rows
+    assert ["2: height over", "image", "", 0, 0, "1.5"] in rows
+    assert {row[1] for row in rows} == {"line", "points", "band", "bar", "map", "image"}

@@ -26,13 +26,13 @@ def draw(notebook, tree, folder):
         with open(folder / f"{name}.csv", "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["panel", "mark", "series", "x", "y", "value"])
-            writer.writerows(_drawn(canvas))
+            writer.writerows(numbers(canvas))
         size = canvas.get_figwidth()
         plt.close(canvas)
         yield name, finding, figure.caption(finding), size
 
 
-def _drawn(canvas):
+def numbers(canvas):
     """Rows of what a figure's axes show; coordinates are those of the axes."""
     for number, axis in enumerate(canvas.axes, 1):
         panel = axis.get_title() or f"{axis.get_ylabel()} over {axis.get_xlabel()}".strip()

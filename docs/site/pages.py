@@ -180,7 +180,7 @@ def _numbers(value, name="", depth=0):
     elif isinstance(value, (tuple, list)) and any(is_dataclass(v) for v in value):
         for number, item in enumerate(value, 1):
             yield from _numbers(item, _join(name, str(number)), depth + 1)
-    elif isinstance(value, (int, float, str, bool, tuple, list)) or value is None:
+    elif isinstance(value, (int, float, str, bool, tuple, list)) and name:
         yield _escape(name.replace("_", " ")), _escape(_word(value))
 
 
