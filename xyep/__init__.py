@@ -17,6 +17,7 @@ from .datasets import load_task, read_idx
 from .energy import energy, force, hessian
 from .ensembles import train_ensemble
 from .estimators import Centered, Estimator, Holomorphic, OneSided
+from .explore import Explorer, explore
 from .gradients import Gradient, GradientWarning, ep_gradient, implicit_gradient
 from .lattices import (
     all_to_all,
@@ -67,6 +68,7 @@ __all__ = [
     "CrossEntropy",
     "Equilibrium",
     "Estimator",
+    "Explorer",
     "GaussSeidel",
     "Gradient",
     "GradientFlow",
@@ -92,6 +94,7 @@ __all__ = [
     "energy",
     "ep_gradient",
     "evaluate",
+    "explore",
     "force",
     "hessian",
     "honeycomb_lattice",

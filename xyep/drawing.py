@@ -40,6 +40,16 @@ def places(net: Network) -> np.ndarray:
     return flat(net, net.positions)
 
 
+def steps(net: Network, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(coupling, 2) from one end to the other, and (coupling,) whether that is around a border."""
+    i, j = net.edges.T
+    step = place[j] - place[i]
+    if not len(net.periods):
+        return step, np.zeros(net.n_couplings, bool)
+    nearest = flat(net, net.displacements(i, j))
+    return nearest, np.abs(nearest - step).max(axis=1, initial=0) > 1e-9
+
+
 def marker_size(ax: Axes, place: np.ndarray) -> float:
     """Area in points² of the markers: half as wide as the smallest gap between sites."""
     apart = np.unique(place.round(6), axis=0)
@@ -73,12 +83,7 @@ def draw(
         sites = check_array("sites", sites, (net.n_sites,))
     ax = plt.subplots()[1] if ax is None else ax
     place, (i, j) = places(net), net.edges.T
-    step = place[j] - place[i]
-    around = np.zeros(net.n_couplings, bool)
-    if len(net.periods):
-        nearest = flat(net, net.displacements(i, j))
-        around = np.abs(nearest - step).max(axis=1, initial=0) > 1e-9
-        step = nearest
+    step, around = steps(net, place)
 
     # a coupling around the border is drawn as two dashed halves that leave the picture
     ends = [np.stack([place[i], place[i] + step], axis=1)[~around]]
