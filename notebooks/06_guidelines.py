@@ -72,13 +72,13 @@ study(
 # over the sites at each distance is fitted with a straight line, from distance 1 to half the
 # lattice, for each seed; its slope is −1/ξ. Random skips make a small world in which the response
 # levels off, so that no decay length is given for them. The same fit is made before and after the
-# training of notebook 03, of all its seeds and at its β.
+# training of notebook 03, of all its seeds, to the responses over that of the output.
 
 # %%
 study(
     studies.reach, studies.untrained_lattices(sizes, shells, skip_range, reach_seeds), node="reach"
 )
-trained = studies.trained_reach(response_tree["responses"])
+trained = studies.trained_reach(response_tree["responses"].to_dataset())
 study(studies.copied, studies.ordered(trained).to_dict(), responses, node="trained_reach")
 skips = studies.ordered(response_tree["skips"].to_dataset())
 study(studies.copied, skips.to_dict(), responses, node="skips")

@@ -2,6 +2,8 @@
 
 import re
 
+import made_responses
+import made_tables
 import made_xor
 import matplotlib as mpl
 import numpy as np
@@ -9,12 +11,12 @@ import pytest
 import xarray as xr
 
 from xyep.paper.figures import equilibrium as drawn_equilibrium
+from xyep.paper.figures import iris as drawn_iris
 from xyep.paper.figures import responses as drawn_responses
 from xyep.paper.figures import xor as drawn_xor
 from xyep.paper.figures.style import METHODS, RC, look, shell_color
 from xyep.paper.findings import CONSISTENT, NOT_FOUND, OPEN, PARTLY, Finding, statements, statistics
 from xyep.paper.findings import equilibrium as equilibrium_findings
-from xyep.paper.findings import responses as response_findings
 from xyep.paper.findings import xor as xor_findings
 from xyep.paper.findings.words import label, percents
 
@@ -250,106 +252,6 @@ def test_solvers_differ_only_where_the_test_says_so(flow, apart):
     assert xor_findings.solvers(tree(solver_comparison=compared(40, flow))).apart == apart
 
 
-# 03
-
-
-def responding(fell_solved, fell_failing, seeds=40):
-    """One 3×3 lattice: the far sites' response is lost in so many of the runs of either kind."""
-    rng = np.random.default_rng(0)
-    x, y = (a.ravel().astype(float) for a in np.meshgrid(range(4), range(4)))
-    role = np.array(["input"] * 2 + ["hidden"] * 13 + ["output"])
-    solved = runs(seeds // 2, seeds)
-    fell = np.concatenate([runs(fell_solved, seeds // 2), runs(fell_failing, seeds // 2)])
-    response = np.ones((seeds, 2, 4, 16)) * rng.uniform(0.9, 1.0, 16)
-    response[fell, 1, :, 2:8] = 0.01
-    edges = np.array([[0, 5], [5, 6], [6, 15]])
-    node = xr.Dataset(
-        {
-            "nudge_response": (("seed", "snapshot", "sample", "site"), response),
-            "pattern_response": (("seed", "snapshot", "site"), response[:, :, 0]),
-            "coupling": (("seed", "snapshot", "edge"), rng.normal(size=(seeds, 2, 3))),
-        },
-        {
-            "seed": np.arange(seeds),
-            "snapshot": [0, 1000],
-            "x": ("site", x),
-            "y": ("site", y),
-            "role": ("site", role),
-            "output_distance": ("site", np.hypot(x - 3, y - 3)),
-            "source": ("edge", edges[:, 0]),
-            "target": ("edge", edges[:, 1]),
-        },
-    )
-    root = xr.Dataset(
-        {"test_solved": (("network", "seed"), solved[None].astype(float))},
-        networks(LATTICE | {"size": 4, "shells": 1, "distance": 3}) | {"seed": np.arange(seeds)},
-    )
-    return {"responses": root, "responses__net0": node}
-
-
-@pytest.mark.parametrize(
-    ("fell_solved", "fell_failing", "verdict"),
-    [(20, 2, CONSISTENT), (20, 20, OPEN), (10, 0, OPEN), (0, 20, OPEN)],
-)
-def test_regions_are_open_where_failing_runs_lose_them_too(fell_solved, fell_failing, verdict):
-    finding = response_findings.regions(tree(**responding(fell_solved, fell_failing)))
-    assert finding.verdict == verdict
-    assert finding.fell == {True: (fell_solved, 20), False: (fell_failing, 20)}
-
-
-def test_regions_without_a_solving_run_are_open():
-    nodes = responding(0, 5)
-    nodes["responses"]["test_solved"][:] = 0
-    finding = response_findings.regions(tree(**nodes))
-    assert finding.verdict == OPEN and finding.fell[True] == (0, 0)
-    assert "that solve" not in finding.measured and "5/40" in finding.measured
-
-
-def skipping(*places):
-    """(size, distance, solved without, solved with regular skips) of 20 seeds each."""
-    traits, solved = [], []
-    for size, distance, few, many in places:
-        base = LATTICE | {"size": size, "distance": distance}
-        for more, k in (
-            ({"shells": 1}, few),
-            ({"shells": 4}, few),
-            ({"shells": 1, "skip_range": 3}, many),
-            ({"shells": 1, "skips": 60}, many),
-        ):
-            traits.append(base | more)
-            solved.append(runs(k, 20))
-    far = np.random.default_rng(0).lognormal(size=(len(traits), 20, 2))
-    dims = ("network", "seed")
-    return xr.Dataset(
-        {
-            "test_solved": (dims, np.array(solved, float)),
-            "far_response": ((*dims, "snapshot"), far),
-            "output_response": ((*dims, "snapshot"), far * 0 + 1),
-        },
-        networks(*traits) | {"seed": np.arange(20), "snapshot": [0, 1000]},
-        {"far": 3},
-    )
-
-
-@pytest.mark.parametrize(
-    ("places", "verdict"),
-    [
-        (((7, 3, 2, 15), (11, 4, 1, 12)), CONSISTENT),
-        (((7, 3, 2, 15), (11, 4, 9, 10)), PARTLY),
-        (((7, 3, 9, 10), (11, 4, 9, 10)), OPEN),
-        (((7, 3, 15, 2), (11, 4, 12, 1)), OPEN),
-    ],
-)
-def test_skips_must_raise_success_and_nothing_is_said_of_why(places, verdict):
-    finding = response_findings.skips(tree(skips=skipping(*places)))
-    assert finding.verdict == verdict and len(finding.p) == 2
-    assert "response" not in finding.statement + finding.measured + finding.rule
-
-
-def responses_of_lattices():
-    return tree(**responding(20, 2), skips=skipping((7, 3, 2, 15), (11, 4, 1, 12)))
-
-
 # all
 
 
@@ -358,7 +260,8 @@ DRAWN = [
     for module, made in (
         (drawn_equilibrium, basics),
         (drawn_xor, made_xor.tree),
-        (drawn_responses, responses_of_lattices),
+        (drawn_responses, made_responses.tree),
+        (drawn_iris, made_tables.tree),
     )
     for name in module.FIGURES
 ]

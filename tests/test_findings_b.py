@@ -7,9 +7,8 @@ import xarray as xr
 
 from xyep.paper.figures import guidelines as guideline_figures
 from xyep.paper.figures import images as image_figures
-from xyep.paper.figures import iris as iris_figures
-from xyep.paper.findings import OPEN, guidelines, images, iris, statements
-from xyep.paper.studies import best_settings, chosen
+from xyep.paper.findings import OPEN, guidelines, images, statements
+from xyep.paper.studies import chosen
 
 
 def over_network(traits, **variables):
@@ -34,95 +33,6 @@ def lattice(size=5, shells=1, couplings=40, **more):
     return (
         fixed | {"skip_range": 0, "skips": 0, "n_couplings": couplings, "n_sites": size**2} | more
     )
-
-
-# --- 04
-
-
-def iris_tree(far=0.5, rows=None, skips=(0.6, 0.9), seeds=20):
-    """Accuracies by network: {(traits): mean}; runs scatter by ±0.02 alike in all networks."""
-    rows = rows or [
-        ({"family": "all_to_all", "size": 8, "n_sites": 8, "n_couplings": 28}, 0.95),
-        ({"family": "layered", "sizes": "4-4-3", "n_sites": 11, "n_couplings": 28}, 0.94),
-        (lattice(3, 1, 12, placement="beside"), 0.94),
-        (lattice(5, 4, 150, placement="beside"), 0.96),
-        (lattice(5, 1, 40, placement="edges"), far),
-        (lattice(5, 4, 150, placement="edges"), 0.8),
-    ]
-    scatter = np.random.default_rng(0).normal(0, 0.02, seeds)
-
-    def dataset(rows, own):
-        noise = np.random.default_rng(own).normal(0, 0.002, (len(rows), seeds))
-        right = np.array([[mean] * seeds for _, mean in rows]) + scatter + noise
-        history = np.repeat(right[:, :, None], 2, axis=2)
-        ds = over_network(
-            [t for t, _ in rows], test_accuracy=right, accuracy=history, validation_accuracy=history
-        )
-        sweeps = np.random.default_rng(1).uniform(20, 60, (*right.shape, 2))
-        dims = ("network", "seed", "when")
-        return ds.assign_coords(epoch=[1, 300]).assign(
-            free_sweeps=(dims, sweeps),
-            free_unconverged=(dims, np.zeros(sweeps.shape, int)),
-            when=["before", "after"],
-        )
-
-    long = [(lattice(5, 1, 40 + n, placement="edges", skips=n), r) for n, r in zip((5, 20), skips)]
-    linear = xr.Dataset(
-        {"test_accuracy": (("classifier", "seed"), [0.975 + scatter, 0.97 + scatter])},
-        {"classifier": ["linear discriminant analysis", "logistic regression"]},
-    )
-    nodes = {"networks": dataset(rows, 2), "skips": dataset(long, 3), "baselines": linear}
-    return xr.DataTree.from_dict(nodes)
-
-
-def against_dense(best, nearest, dense=0.95):
-    return iris_tree(
-        rows=[
-            ({"family": "all_to_all", "size": 8, "n_sites": 8, "n_couplings": 28}, dense),
-            (lattice(5, 4, 150, placement="beside"), best),
-            (lattice(5, 1, 40, placement="edges"), nearest),
-        ]
-    )
-
-
-@pytest.mark.parametrize(
-    ("best", "nearest", "verdict"),
-    [
-        (0.951, 0.949, "consistent with the paper"),
-        (0.951, 0.90, "partly"),
-        (0.90, 0.89, "not found"),
-    ],
-)
-def test_iris_is_comparable_within_a_margin(best, nearest, verdict):
-    found = iris.comparable(against_dense(best, nearest))
-    assert found.verdict == verdict
-    for words in ("150 couplings", "28 couplings", "linear discriminant analysis", "20 runs"):
-        assert words in found.measured
-
-
-def test_iris_stays_open_where_the_interval_is_wider_than_the_margin():
-    tree = against_dense(0.95, 0.95)
-    wide = np.random.default_rng(5).normal(0, 0.08, tree["networks"]["test_accuracy"].shape)
-    ds = tree["networks"].to_dataset()
-    tree["networks"] = xr.DataTree(ds.assign(test_accuracy=ds["test_accuracy"] + wide))
-    assert iris.comparable(tree).verdict == OPEN
-
-
-@pytest.mark.parametrize(
-    ("accuracies", "verdict"), [((0.6, 0.9), "yes"), ((0.3, 0.2), "no"), ((0.5, 0.5), OPEN)]
-)
-def test_skips_on_iris(accuracies, verdict):
-    assert iris.skips(iris_tree(skips=accuracies)).verdict == verdict
-
-
-def test_best_settings_are_chosen_over_networks_and_seeds():
-    costs = ["log_cosine"] * 4 + ["cross_entropy"] * 4
-    traits = [
-        {"trained_cost": c, "learning_rate": r} for c, r in zip(costs, [0.1, 0.1, 0.2, 0.2] * 2)
-    ]
-    right = np.array([0.9, 0.5, 0.8, 0.7, 0.6, 0.6, 0.5, 0.5])[:, None] + np.zeros(3)
-    best = best_settings(over_network(traits, validation_accuracy=right))
-    assert best["cost"] == "log_cosine" and best["optimizer"].learning_rate == 0.2
 
 
 # --- 05
@@ -378,7 +288,6 @@ def test_powers_have_intervals():
 # --- all
 
 TREES = [
-    (iris_figures, iris_tree),
     (image_figures, image_tree),
     (guideline_figures, guideline_tree),
 ]
@@ -405,6 +314,6 @@ def test_every_statement_is_made_once():
     made = [
         s for module, tree, name in ALL for s in statements(module.FIGURES[name].finding(tree()))
     ]
-    assert len({s.statement for s in made}) == len(made) == 2 + 1 + 5 + 1
+    assert len({s.statement for s in made}) == len(made) == 1 + 5 + 1
     for statement in made:
         assert statement.rule and statement.whose and statement.measured

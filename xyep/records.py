@@ -97,6 +97,12 @@ UNITS = {
     "beta": ("nudging strength β", "1"),
     "nudging": ("nudging strength β", "1"),
     # what the studies measure
+    "arm": ("what is cut", "1"),
+    "couplings": ("coupling parameters", "1"),
+    "input_distance": ("distance from the nearest input", "lattice constant"),
+    "run": ("number of the run", "1"),
+    "setting": ("number of the setting", "1"),
+    "state": ("when, or which control", "1"),
     "agree": ("share of initial states from which both methods reach one equilibrium", "1"),
     "classifier": ("linear classifier", "1"),
     "coupling_length": ("rms length of the couplings", "lattice constant"),

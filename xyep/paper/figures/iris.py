@@ -1,202 +1,210 @@
-"""Figures of notebook 04: Iris on networks of growing size."""
+"""Figures of notebook 04: small tables learned by networks of growing size."""
 
 import numpy as np
 import xarray as xr
-from matplotlib.ticker import NullLocator
+from matplotlib.figure import Figure as Canvas
 
-from ..findings import iris
-from ..findings.iris import TRAINED, Couplings, Sizes, Skips
-from ..findings.statistics import count
-from .style import COLUMN, Canvas, Figure, bars, letters, look, plain, subplots, success
+from ..findings import iris as findings
+from ..findings.iris import MARGIN, TABLES, Couplings, Margin, Settings, Sizes
+from ..findings.statistics import listed
+from ..findings.words import shells, traits_of
+from .style import Figure, Look, letters, look, plain, subplots
 
-
-def _mean(axis, x, differences, style, **keywords):
-    """Means and 95 % intervals."""
-    middle, low, high = np.array([d[:3] for d in differences]).T
-    # an interval that holds 0 % has no lower end on a logarithmic axis
-    ends = middle - np.clip(low, 0.1, None), high - middle
-    axis.errorbar(
-        x, middle, np.clip(ends, 0, None), capsize=1.5, elinewidth=0.8, **style | keywords
-    )
+#: Plain classifiers: lines that no network has.
+CLASSIFIERS = ("-", (0, (4, 1.5)), (0, (1, 1)))
 
 
-def _panels(found, rows=1, **keywords):
-    """Axes, one column for each way to place inputs and outputs; series with their columns."""
-    figure, axes = subplots(
-        rows, len(found.titles), squeeze=False, sharex=True, sharey="row", **keywords
-    )
-    for axis, title in zip(axes[0], found.titles):
-        axis.set_title(title)
-    for axis in axes[-1]:
-        axis.set(xscale="log", xlabel="sites")
+def _draw_settings(tree: xr.DataTree, finding: Settings) -> Canvas:
+    figure, axes = subplots(1, 2, height=2.9, sharex=True)
+    for axis, (table, found) in zip(axes, finding.accuracy.items()):
+        ds, seen = findings.table_of(tree, table), set()
+        for network, (name, values) in zip(ds["network"].values, found.items()):
+            style = look(traits_of(ds, network))
+            large = style.color in seen
+            seen.add(style.color)
+            keywords = {"mfc": "w", "lw": 0.8} if large else {}
+            axis.plot(
+                finding.rates[table], 100 * (1 - values), **style.lines | keywords, label=name
+            )
+        axis.set(xscale="log", yscale="log", xlabel="learning rate of Adam", title=TABLES[table])
+        plain(axis.yaxis)
         plain(axis.xaxis)
-    letters(axes, x=-0.05)
-    columns, series = dict(zip(found.titles, axes.T)), []
-    for number, ((title, kind), rows_of) in enumerate(found.series.items()):
-        aside = 1.03 ** (number % 3 - 1)  # so that intervals do not hide each other
-        sites = [aside * row.sites for row in rows_of]
-        series.append((columns[title], kind, rows_of, sites))
-    return figure, axes, series
+        axis.legend(fontsize="x-small", loc="best")
+    axes[0].set_ylabel("error on validation samples (%)")
+    letters(axes)
+    return figure
 
 
-def _baseline(axis, found: Sizes):
-    name, error = next(iter(found.baselines.items()))
-    return axis.axhline(error.mean, color="0.4", lw=0.8, ls=(0, (1, 1)), zorder=0, label=name)
+def _caption_settings(f: Settings) -> str:
+    ends, n = f.at_an_end, sum(map(len, f.accuracy.values()))
+    text = f"at an end of the grid for {listed(ends)}" if ends else "inside the grid for every one"
+    return (
+        f"**Of {n} networks, {n - len(ends)} have their best learning rate inside the grid.** "
+        f"Mean error on validation samples over {f.runs} divisions; open: the larger network of a "
+        f"kind. The best rate is {text}. For each run the rate is chosen by its own validation "
+        "samples."
+    )
 
 
-def draw_size(tree: xr.DataTree, found: Sizes) -> Canvas:
-    """Error and share of trained runs over the number of sites."""
-    figure, axes, series = _panels(found, 2, height=3.9)
-    for (top, low), kind, rows, sites in series:
-        style = look(rows[0].traits)
-        _mean(top, sites, [row.error for row in rows], style.lines, label=kind)
-        for x, row in zip(sites, rows):
-            success(low, x, row.trained, **style.points)
-        low.plot(sites, [row.trained.mean() for row in rows], color=style.color, ls=style.line)
-    for axis in axes[0]:
-        _baseline(axis, found)
-        axis.set(yscale="log", ylim=(0.9, 110))
+def _draw_couplings(tree: xr.DataTree, finding: Couplings) -> Canvas:
+    figure, axes = subplots(1, 2, height=2.9)
+    for axis, (table, rows) in zip(axes, finding.rows.items()):
+        kinds: dict[str, list[findings.Row]] = {}
+        for row in rows:
+            kinds.setdefault(look(row.traits, full=False).label, []).append(row)
+        for text, mine in kinds.items():
+            style = look(mine[0].traits)
+            middle, low, high = np.array([row.error[:3] for row in mine]).T
+            axis.errorbar(
+                [row.couplings for row in mine],
+                middle,
+                [middle - low, high - middle],
+                **style.lines,
+                capsize=2,
+                label=text,
+            )
+        for (name, error), line in zip(finding.plain[table].items(), CLASSIFIERS):
+            axis.axhspan(error.low, error.high, color="0.9", zorder=0, lw=0)
+            axis.axhline(error.mean, color="0.35", lw=0.9, ls=line, zorder=1, label=name)
+        axis.set(xscale="log", yscale="log", xlabel="couplings", title=TABLES[table])
         plain(axis.yaxis)
-        axis.legend(fontsize="x-small", loc="upper right" if axis is axes[0, 0] else "best")
-    axes[0, 0].set_ylabel("test error (%)")
-    axes[1, 0].set(ylabel="share of trained runs", ylim=(-0.04, 1.04))
+        plain(axis.xaxis)
+    axes[0].set_ylabel("test error (%)")
+    figure.legend(*_unique(axes), loc="outside lower center", ncols=4, fontsize="small")
+    letters(axes)
     return figure
 
 
-def size_caption(found: Sizes) -> str:
-    change = {}
-    for (title, _), rows in found.series.items():
-        change.setdefault(title, []).append(rows[-1].error.mean - rows[0].error.mean)
-    _, beside, edges = (change[title] for title in found.titles)
-    name, error = next(iter(found.baselines.items()))
-    return (
-        "**From the smallest to the largest lattice the error changes by "
-        f"{min(beside):+.1f} to {max(beside):+.1f} points with inputs beside outputs, and by "
-        f"{min(edges):+.1f} to {max(edges):+.1f} points with inputs opposite outputs.** "
-        f"(a–c) Test error after {found.epochs} epochs, (d–f) share of runs with at least "
-        f"{TRAINED:.0%} right; {found.runs} runs over folds and seeds, 95 % intervals. Dotted: "
-        f"{name}, {error.mean:.1f} %. With inputs opposite outputs, size and distance grow "
-        "together, so these lattices do not tell which of the two matters."
-    )
+def _unique(axes) -> tuple[list, list]:
+    """Handles and labels of all panels, each label once."""
+    found = {
+        label: handle
+        for axis in axes
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    return list(found.values()), list(found)
 
 
-def draw_couplings(tree: xr.DataTree, found: Couplings) -> Canvas:
-    """Test error over the number of couplings."""
-    figure, axis = subplots(width=COLUMN, height=3.0)
-    for (_, kind), rows in found.sizes.series.items():
-        far = rows[0].traits.get("placement") == "edges"
-        style = look(rows[0].traits).lines | ({"mfc": "white", "lw": 0.6, "ms": 5} if far else {})
-        text = None if far else kind
-        x = [row.couplings for row in rows]
-        _mean(axis, x, [row.error for row in rows], style, label=text)
-    axis.plot([], [], "o", color="0.4", mfc="white", label="inputs opposite outputs")
-    _baseline(axis, found.sizes)
-    axis.set(xscale="log", yscale="log", xlabel="couplings", ylabel="test error (%)")
-    axis.set_ylim(0.9, 110)
-    plain(axis.yaxis)
-    figure.legend(loc="outside upper center", ncols=2, fontsize="small")
-    return figure
-
-
-def couplings_caption(found: Couplings) -> str:
-    compared = found.comparable
-    best, difference = compared.lattices[0], compared.differences[0]
-    linear = "better than both" if compared.linear.high < 0 else "not told apart from the lattice"
-    return (
-        "**The best lattice and the best dense network differ by "
-        f"{difference.text(digits=1)} points; a linear classifier is {linear}.** "
-        f"Means and 95 % intervals of {found.sizes.runs} runs. Best on validation flowers: "
-        f"{best.name}, {best.couplings} couplings; {compared.dense.name}, "
-        f"{compared.dense.couplings} couplings. Dotted: {compared.baseline}, from which the "
-        f"lattice differs by {compared.linear.text(digits=1)}. Open: inputs opposite outputs."
-    )
-
-
-def draw_sweeps(tree: xr.DataTree, found: Sizes) -> Canvas:
-    """Sweeps to equilibrium before and after training over the number of sites."""
-    figure, axes, series = _panels(found, height=2.5)
-    for (axis,), kind, rows, sites in series:
-        style = look(rows[0].traits)
-        for when, keywords in (("before", {"mfc": "white"}), ("after", {"label": kind})):
-            values = np.array([row.sweeps[when] for row in rows]).T
-            bars(axis, sites, values, style, **keywords)
-            axis.plot(sites, values[1], color=style.color, ls=style.line, lw=0.8)
-    for axis in axes[0]:
-        axis.plot([], [], "o", color="0.4", mfc="white", label="before training")
-        axis.set_yscale("log")
-        plain(axis.yaxis)
-        axis.legend(loc="upper left", fontsize="x-small")
-    axes[0, 0].set_ylabel("sweeps to equilibrium")
-    return figure
-
-
-def sweeps_caption(found: Sizes) -> str:
-    grown = [
-        rows[-1].sweeps["after"][1] / rows[0].sweeps["after"][1] for rows in found.series.values()
-    ]
-    factor = [
-        row.sweeps["after"][1] / row.sweeps["before"][1]
-        for rows in found.series.values()
-        for row in rows
-    ]
-    return (
-        f"**From the smallest to the largest network the sweeps to equilibrium grow by "
-        f"{min(grown):.1f} to {max(grown):.1f} times.** "
-        "Sweeps from a random state to a residual below 1e-6, before (open) and after training "
-        f"(filled): medians and quartiles over {found.runs} runs of the mean over test flowers. "
-        f"Training changes them by {min(factor):.2f} to {max(factor):.2f} times. "
-        f"Relaxations cut short: {found.unfinished}."
-    )
-
-
-def draw_skips(tree: xr.DataTree, found: Skips) -> Canvas:
-    """Error and trained runs over the number of couplings added to nearest neighbours."""
-    figure, axes = subplots(1, 2, width=5.2, height=2.4)
-    skips = look(found.long[0].traits)
-    for row in found.near:
-        style = look(row.traits)
-        points = style.points | {"zorder": 3}
-        _mean(
-            axes[0],
-            [found.added(row)],
-            [row.error],
-            points,
-            label=look(row.traits, full=False).label,
+def _caption_couplings(f: Couplings) -> str:
+    words = []
+    for table, (local, dense) in f.best.items():
+        name, plainly = min(f.plain[table].items(), key=lambda item: item[1].mean)
+        words.append(
+            f"on {TABLES[table]} {local.mean:.1f} %, dense {dense.mean:.1f} %, "
+            f"{name} {plainly.mean:.1f} %"
         )
-        success(axes[1], found.added(row), row.trained, **style.points)
-    x = [found.added(row) for row in found.long]
-    _mean(axes[0], x, [row.error for row in found.long], skips.lines, label="random skips")
-    axes[1].plot(x, [row.trained.mean() for row in found.long], color=skips.color, ls=skips.line)
-    for row in found.long:
-        success(axes[1], found.added(row), row.trained, **skips.points)
-    for axis in axes:
-        axis.set_xscale("symlog", linthresh=5)
-        axis.set(xlabel="couplings added", xlim=(-1, None), xticks=[0, 5, 20, 100, 400])
-        axis.xaxis.set_major_formatter("{x:.0f}")
-        axis.xaxis.set_minor_locator(NullLocator())
-    axes[0].set(ylabel="test error (%)", ylim=(0, 105))
-    axes[1].set(ylabel="share of trained runs", ylim=(-0.04, 1.04))
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
-    letters(axes, x=-0.12)
+    return (
+        f"**The error of the best lattice is {'; '.join(words)}.** Mean test errors and 95 % "
+        f"intervals over divisions, {f.runs} runs, learning rates chosen on validation samples. "
+        "Couplings between inputs are not counted. Grey: classifiers of scikit-learn on the same "
+        "divisions."
+    )
+
+
+def _draw_margin(tree: xr.DataTree, finding: Margin) -> Canvas:
+    figure, axes = subplots(1, 2, height=2.6, sharex=False, sharey=True)
+    for axis, (table, text) in zip(axes, TABLES.items()):
+        local = {w: e for (t, w), e in finding.comparable.pairs.items() if t == table}
+        outside = {w: e for (t, w), e in finding.plain.pairs.items() if t == table}
+        shown = local | {f"best lattice − {w.partition(',')[0]}": e for w, e in outside.items()}
+        for y, (words, equal) in enumerate(shown.items()):
+            middle, low, high = (100 * x for x in equal.difference[:3])
+            style = {"color": "k", "marker": "o" if words in local else "s", "ls": ""}
+            axis.errorbar(
+                middle,
+                -y,
+                xerr=[[middle - low], [high - middle]],
+                **style,
+                mfc="k" if equal.within else "w",
+                capsize=2,
+            )
+        axis.axvspan(-100 * MARGIN, 100 * MARGIN, color="0.9", zorder=0)
+        axis.axvline(0, color="0.6", lw=0.6, zorder=1)
+        axis.set_yticks(-np.arange(len(shown)), list(shown), fontsize="small")
+        axis.set(xlabel="difference in accuracy (points)", title=text)
+    letters(axes)
     return figure
 
 
-def skips_caption(found: Skips) -> str:
-    bare, most = found.near[0], int(np.argmax([gain.mean for gain in found.gains]))
-    answer = {"yes": "help", "no": "hurt"}.get(found.verdict, "are not shown to help or hurt")
+def _caption_margin(f: Margin) -> str:
+    pairs = f.comparable.pairs
+    within = sum(e.within for e in pairs.values())
+    plainly = sum(e.within for e in f.plain.pairs.values())
+    n = f.comparable.divisions
     return (
-        f"**Random long couplings {answer} where inputs are far from outputs.** "
-        f"{bare.name}, with couplings added between random sites, drawn for each run, or as "
-        f"further shells. (a) Means and 95 % intervals of {len(bare.accuracy)} runs, (b) share "
-        f"of runs with at least {TRAINED:.0%} right. Largest change: "
-        f"{found.gains[most].text(digits=1)} points with {found.added(found.long[most])} skips; "
-        f"trained {count(bare.trained)} → {count(found.long[most].trained)}."
+        f"**Of {len(pairs)} comparisons with dense networks, {within} are shown to be within "
+        f"{100 * MARGIN:.0f} points; of {len(f.plain.pairs)} with plain classifiers, {plainly}.** "
+        f"Differences and 95 % intervals over {n} divisions; grey: the margin set beforehand; "
+        "filled: equivalent (two one-sided tests, Holm's correction over each six). Circles: "
+        "nearest neighbours at equal couplings, and the best of each kind; squares: plain "
+        "classifiers."
+    )
+
+
+_SIZE_LINES = (("o", "-"), ("s", "--"), ("D", ":"), ("^", "-."))
+
+
+def _draw_size(tree: xr.DataTree, finding: Sizes) -> Canvas:
+    ranges, distances, edges = (sorted({key[k] for key in finding.error}) for k in range(3))
+    figure, axes = subplots(1, 2 * len(ranges), height=2.7, sharey=True, squeeze=False)
+    axes = axes[0]
+    for k, s in enumerate(ranges):
+        color = look({"family": "lattice", "kind": "square", "size": 1, "shells": s}).color
+        by_size = [(d, edges, [(s, d, n) for n in edges]) for d in distances]
+        by_distance = [(n, distances, [(s, d, n) for d in distances]) for n in edges]
+        for axis, lines, text in (
+            (axes[k], by_size, "distance {}"),
+            (axes[len(ranges) + k], by_distance, "{0}×{0}"),
+        ):
+            for j, ((value, x, keys), (marker, line)) in enumerate(zip(lines, _SIZE_LINES)):
+                middle, low, high = np.array([finding.error[key][:3] for key in keys]).T
+                style = Look(color, marker, line, text.format(value))
+                aside = np.array(x) * 1.02 ** (j - 1)
+                axis.errorbar(
+                    aside,
+                    middle,
+                    [middle - low, high - middle],
+                    **style.lines,
+                    capsize=2,
+                    mfc="w" if j % 2 else color,
+                    label=style.label,
+                )
+            axis.set_title(shells(s))
+            axis.legend(fontsize="x-small")
+            axis.set_xticks(x)
+            axis.set(yscale="log")
+            plain(axis.yaxis)
+    for axis in axes[: len(ranges)]:
+        axis.set_xlabel("size (sites along an edge)")
+    for axis in axes[len(ranges) :]:
+        axis.set_xlabel("distance (rows)")
+    axes[0].set_ylabel("test error (%), Iris")
+    letters(axes)
+    return figure
+
+
+def _caption_size(f: Sizes) -> str:
+    def change(found) -> str:
+        values = [100 * e.difference.mean for e in found.pairs.values()]
+        return f"{min(values):+.1f} to {max(values):+.1f} points"
+
+    def counts(found) -> str:
+        n, pairs = len(found.pairs), found.pairs.values()
+        within, outside = sum(e.within for e in pairs), sum(e.outside for e in pairs)
+        return f"{within} of {n} within {100 * MARGIN:.0f} points, {outside} beyond"
+
+    return (
+        f"**Size alone changes the accuracy by {change(f.size)}, distance alone by "
+        f"{change(f.distance)}.** Test errors and 95 % intervals over divisions, {f.runs} runs. "
+        f"(a, b) Size from {f.size.ends[0]} to {f.size.ends[1]}, inputs and outputs where they "
+        f"are: {counts(f.size)}. (c, d) Distance from {f.distance.ends[0]} to "
+        f"{f.distance.ends[1]}: {counts(f.distance)} (TOST, Holm's correction)."
     )
 
 
 FIGURES = {
-    "04_size": Figure(draw_size, iris.sizes, size_caption),
-    "04_couplings": Figure(draw_couplings, iris.couplings, couplings_caption),
-    "04_sweeps": Figure(draw_sweeps, iris.sizes, sweeps_caption),
-    "04_skips": Figure(draw_skips, iris.skips, skips_caption),
+    "04_settings": Figure(_draw_settings, findings.settings, _caption_settings),
+    "04_couplings": Figure(_draw_couplings, findings.couplings, _caption_couplings),
+    "04_margin": Figure(_draw_margin, findings.margin, _caption_margin),
+    "04_size": Figure(_draw_size, findings.sizes, _caption_size),
 }

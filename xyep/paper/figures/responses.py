@@ -1,246 +1,306 @@
-"""Figures of notebook 03: couplings and responses of lattices."""
-
-from typing import Any
+"""Figures of notebook 03: what travels through lattices that learn XOR."""
 
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PathCollection
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
-from ...cases import select
-from ...responses import affected
-from ..findings import OPEN
 from ..findings import responses as findings
-from ..findings.responses import FRACTION, Decay, Lattice, Maps, Regions, Skips
-from ..findings.statistics import quartiles, solves
-from ..findings.words import shells, traits_of
-from .style import DIVERGING, PAGE, Figure, band, bars, letters, look, subplots, success
+from ..findings.responses import (
+    ARMS,
+    BIC,
+    CONTROLS,
+    FRACTION,
+    PREDICTORS,
+    THRESHOLDS,
+    Cuts,
+    Maps,
+    Regions,
+    Skips,
+    Weakened,
+)
+from ..findings.statistics import p_text, quartiles
+from .style import Figure, Look, band, letters, look, subplots, success
+
+#: States of a lattice: colours that no network has.
+STATES = {
+    "before": Look("#9E9AC8", "o", "--", CONTROLS["before"]),
+    "after": Look("#54278F", "s", "-", "after training"),
+    "noise": Look("#01665E", "^", "-.", CONTROLS["noise"]),
+    "scrambled": Look("#BF9B30", "D", ":", CONTROLS["scrambled"]),
+}
+FAILS = Look("#54278F", "X", (0, (1, 1)), "after, XOR not solved")
 
 
-def lattice_map(
-    axis: Axes,
-    ds: xr.Dataset,
-    values: np.ndarray,
-    norm: Normalize,
-    ringed: np.ndarray | None = None,
-    couplings: np.ndarray | None = None,
-    scale: Normalize | None = None,
-) -> PathCollection:
-    """Hidden sites coloured by `values`, those `ringed` with a thick edge; couplings as lines.
-
-    Inputs are white triangles, outputs white squares.
-    """
-    at = np.stack([ds["x"].values, ds["y"].values], -1)
-    if couplings is not None:
-        order = np.argsort(np.abs(couplings))
-        ends = np.stack([at[ds[end].values] for end in ("source", "target")], 1)[order]
-        style = {"cmap": DIVERGING, "norm": scale, "zorder": 1}
-        width = 0.2 + 1.2 * np.abs(couplings[order]) / scale.vmax
-        axis.add_collection(LineCollection(ends, array=couplings[order], linewidths=width, **style))
-    for role, marker, size in (("input", "^", 34), ("output", "s", 30)):
-        x, y = at[ds["role"].values == role].T
-        axis.scatter(x, y, size, "w", marker=marker, edgecolors="k", linewidths=0.9, zorder=2)
-    keep = ds["role"].values == "hidden"
-    width = 0.3 if ringed is None else np.where(ringed[keep], 1.1, 0.2)
-    style = {"norm": norm, "edgecolors": "k", "linewidths": width, "zorder": 2}
-    points = axis.scatter(*at[keep].T, 20, values[keep], **style)
-    axis.set(aspect="equal", xticks=[], yticks=[])
-    axis.spines[:].set_visible(False)
-    axis.margins(0.08)
-    return points
-
-
-def _draw_maps(tree: xr.DataTree, finding: Maps) -> Canvas:
-    ds = findings.lattices(tree)[finding.number].ds
-    last = ds.sizes["snapshot"] - 1
-    shots = np.unique(np.linspace(0, last, 4).round().astype(int))
-    rows = 2 * len(finding.seeds)
-    figure, axes = subplots(rows, len(shots), height=1.75 * rows, squeeze=False)
-    scale = Normalize(-finding.largest, finding.largest)
-    felt = (
-        ds["pattern_response"].where(ds["role"] == "hidden").sel(seed=list(finding.seeds.values()))
+def _draw_decay(tree: xr.DataTree, finding: Weakened) -> Canvas:
+    ds = findings.responses_of(tree)
+    names = ds["network"].values
+    figure, axes = subplots(2, len(names), height=3.7, sharex=True, sharey="row", squeeze=False)
+    for (top, low), network in zip(axes.T, names):
+        one = ds.sel(network=network)
+        for axis, what in ((top, "nudge_response"), (low, "input_response")):
+            profile = findings.by_distance(one, what)
+            for state, style in STATES.items():
+                spread = quartiles(profile.sel(state=state), axis=0)
+                spread = spread if state in ("before", "after") else (spread[1],) * 3
+                keywords = {"marker": style.marker, "markevery": 2, "label": style.label}
+                band(axis, profile["away"].values, spread, style, **keywords)
+            axis.set_yscale("log")
+            if what == "input_response":
+                axis.axvline(int(one["distance"]), color="0.6", lw=0.6, zorder=0)
+        top.set_title(findings.name_of(one))
+    axes[0, 0].set_ylabel("nudge response (rad/rad)")
+    axes[1, 0].set_ylabel("input response (rad/rad)")
+    figure.supxlabel("distance from the output (lattice constants)", fontsize="medium")
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(STATES)
     )
-    norms = LogNorm(1e-3, 1.0), Normalize(0, float(felt.max()))
-    for row, (text, seed) in enumerate(finding.seeds.items()):
-        run = ds.sel(seed=[seed])
-        response = findings.hidden(run).isel(seed=0)
-        for column, shot in enumerate(shots):
-            size = response.isel(snapshot=shot)
-            upper, lower = axes[2 * row : 2 * row + 2, column]
-            share = (size / size.max()).clip(norms[0].vmin).values
-            ringed = affected(size, FRACTION).values
-            couplings = run["coupling"].isel(seed=0, snapshot=shot).values
-            top = lattice_map(upper, ds, share, norms[0], ringed, couplings, scale)
-            low = lattice_map(lower, ds, felt.isel(seed=row, snapshot=shot).values, norms[1])
-            if row == 0:
-                upper.set_title(f"epoch {int(ds['snapshot'][shot])}")
-        axes[2 * row, 0].set_ylabel(text)
-    bars_of_rows = (
-        (top, "response / largest"),
-        (low, "change between\npatterns (rad)"),
-        (top.axes.collections[0], "coupling $J$"),
-        (low, "change between\npatterns (rad)"),
-    )
-    for row, (points, text) in zip(axes, bars_of_rows):
-        figure.colorbar(points, ax=row, label=text, pad=0.01)
-    letters(axes[:, 0], x=0.02)
-    return figure
-
-
-def _caption_maps(f: Maps) -> str:
-    words = " and ".join(
-        f"{100 * a:.0f} → {100 * b:.0f} % where it {text}" for text, (a, b) in f.share.items()
-    )
-    return (
-        f"**Share of the hidden sites with at least {100 * FRACTION:.0f} % of the largest response "
-        f"(ringed), before and after training: {words}.** {f.network}, inputs (triangles) at "
-        f"distance {f.distance} from the output (square), {f.budget}. (a, c) Lines: couplings; "
-        f"sites: rms nudge response over the largest of a hidden site. (b, d) rms change of the "
-        f"phases between patterns. One seed each: an illustration."
-    )
-
-
-def _draw_decay(tree: xr.DataTree, finding: Decay) -> Canvas:
-    found = findings.lattices(tree)
-    distances = sorted({int(one.traits["distance"]) for one in found})
-    figure, axes = subplots(2, len(distances), height=4.4, squeeze=False, sharey="row")
-    for upper, lower, distance in zip(*axes, distances):
-        mine = [one for one in found if one.traits["distance"] == distance]
-        for one in (mine[0], mine[-1]):
-            _decay_lines(upper, one)
-        for one in mine:
-            style = look(one.traits, full=False)
-            spread = quartiles(findings.far_response(one.ds).transpose("seed", "snapshot"), axis=0)
-            band(
-                lower, one.ds["snapshot"] + 1, spread, style, marker=style.marker, label=style.label
-            )
-        upper.set(yscale="log", xlabel="distance from output (lattice constants)")
-        upper.set_title(f"inputs at distance {distance}")
-        lower.set(xscale="log", yscale="log", xlabel="epoch + 1")
-    axes[0, 0].set_ylabel("nudge response (rad per unit β)")
-    axes[1, 0].set_ylabel("far response (rad per unit β)")
-    for axis in axes[:, -1]:
-        axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     letters(axes)
     return figure
 
 
-def _decay_lines(axis: Axes, one: Lattice) -> None:
-    """Response over distance before (thin, open) and after training."""
-    profile, style = findings.by_distance(one.ds), look(one.traits, full=False)
-    for shot, when, width in ((0, "before", 0.6), (-1, "after", 1.2)):
-        spread = quartiles(profile.isel(snapshot=shot), axis=0)
-        mark = {"marker": style.marker, "lw": width, "mfc": style.color if shot else "w"}
-        text = f"{style.label}, {when}"
-        band(axis, profile["output_distance"], spread, style, label=text, **mark)
-
-
-def _caption_decay(f: Decay) -> str:
-    few, many = (end(s for _, s in f.response) for end in (min, max))
-    parts = [
-        f"inputs at {d}, {shells(s)}: {a:.2g} → {b:.2g}"
-        for (d, s), (a, b) in f.response.items()
-        if s in (few, many)
-    ]
+def _caption_decay(f: Weakened) -> str:
+    changes = {name: np.exp(change.mean) for name, change in f.changes.items()}
+    least, most = max(changes.values()), min(changes.values())
     return (
-        f"**Training lowers the far nudge response of {f.fallen} of {len(f.response)} lattices.** "
-        f"Medians and quartiles of all {f.seeds} seeds. Above: hidden sites, before (open) and "
-        f"after training. Below: mean from distance {f.far} on. Rad per unit β, before → after: "
-        f"{'; '.join(parts)}."
+        f"**Training weakens the far nudge response in {f.fallen} of {len(changes)} lattices, to "
+        f"{least:.2f} to {most:.2f} of what it was.** Medians of {f.seeds} seeds, before and after "
+        "with quartiles. (a–d) Movement of hidden sites for 1 rad of the output under nudging, "
+        "(e–h) for 1 rad of an input; grey: distance of the inputs. |J| moved: the couplings after "
+        "training at other places, with random signs. Paired t-tests, Holm's correction."
+    )
+
+
+def _draw_maps(tree: xr.DataTree, finding: Maps) -> Canvas:
+    one = findings.responses_of(tree).sel(network=finding.network)
+    size = int(one["size"])
+    response, role = findings.hidden(one), one["role"].values.reshape(size, size)
+    columns = -(-len(finding.pictures) // 2)
+    figure, axes = subplots(2, columns, width=1.65 * columns + 0.6, height=3.6, squeeze=False)
+    order = [*finding.pictures[::2], *finding.pictures[1::2]]  # before above after
+    for axis, picture in zip(axes.ravel(), order):
+        values = response.sel(state=picture.state, seed=picture.seed).values.reshape(size, size)
+        share = values / np.nanmax(values)
+        image = axis.imshow(np.clip(share, 1e-3, 1), norm=LogNorm(1e-3, 1), origin="upper")
+        inside = np.nan_to_num(share) >= FRACTION
+        _border(axis, inside)
+        for kind, marker in (("input", "^"), ("output", "s")):
+            y, x = np.nonzero(role == kind)
+            axis.plot(x, y, marker, color="w", mec="k", ms=5)
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+        axis.set_title(picture.title, fontsize="small")
+    for axis in axes.ravel()[len(order) :]:
+        axis.remove()
+    bar = figure.colorbar(image, ax=axes, shrink=0.8)
+    bar.set_label("nudge response / largest")
+    letters(axes.ravel()[: len(order)])
+    return figure
+
+
+def _border(axis, inside: np.ndarray) -> None:
+    """A line around the sites that are inside."""
+    framed = np.pad(inside, 1)
+    for (y, x), here in np.ndenumerate(framed):
+        for dy, dx in ((0, 1), (1, 0)):
+            if y + dy < framed.shape[0] and x + dx < framed.shape[1]:
+                if here != framed[y + dy, x + dx]:
+                    ends = ([x - 0.5, x - 0.5], [y - 1.5, y - 0.5])
+                    if dy:
+                        ends = ([x - 1.5, x - 0.5], [y - 0.5, y - 0.5])
+                    axis.plot(*ends, color="w", lw=1.6, solid_capstyle="round")
+                    axis.plot(*ends, color="k", lw=0.7, solid_capstyle="round")
+
+
+def _caption_maps(f: Maps) -> str:
+    shares = {p.title: f"{100 * p.share:.0f} %" for p in f.pictures}
+    words = "; ".join(f"{title}: {share}" for title, share in shares.items())
+    return (
+        f"**At a threshold of {FRACTION:.0%} a border can be drawn in every state, also where "
+        f"nothing is learned.** {f.name}: nudge response of hidden sites over the largest; "
+        f"triangles: inputs, square: output. Share of sites within the border: {words}. One run "
+        "each; tests follow."
     )
 
 
 def _draw_regions(tree: xr.DataTree, finding: Regions) -> Canvas:
-    figure, axes = subplots(1, 2, width=PAGE * 0.8, height=2.6, sharey=True)
-    found = findings.lattices(tree)
-    for axis, kind in zip(axes, (True, False)):
-        for n in sorted({one.traits["shells"] for one in found}):
-            mine = [one for one in found if one.traits["shells"] == n]
-            parts = [findings.affected_share(one.ds).values[one.solved == kind] for one in mine]
-            values, style = np.concatenate(parts), look(mine[0].traits, full=False)
-            if len(values):
-                epoch = mine[0].ds["snapshot"] + 1
-                text = {"marker": style.marker, "label": f"{style.label} ({len(values)} runs)"}
-                band(axis, epoch, quartiles(values, axis=0), style, **text)
-        axis.set(xscale="log", xlabel="epoch + 1", ylim=(0, 1.02))
-        axis.set_title("runs that solve XOR" if kind else "runs that do not")
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
-    axes[0].set_ylabel("affected share of the hidden sites")
+    ds = findings.responses_of(tree)
+    names = list(finding.two)
+    figure, axes = subplots(
+        2,
+        len(names),
+        height=3.9,
+        sharey="row",
+        squeeze=False,
+        gridspec_kw={"height_ratios": [1, 1]},
+    )
+    for axis, name, network in zip(axes[1], names, ds["network"].values):
+        one = ds.sel(network=network)
+        for state, style in STATES.items():
+            share = [
+                findings.affected_share(one.sel(state=state), t).median("seed").item()
+                for t in THRESHOLDS
+            ]
+            axis.plot(THRESHOLDS, share, color=style.color, ls=style.line)
+        failed = ~finding.solved[name]
+        if failed.sum() >= findings.ENOUGH:
+            after = one.sel(state="after").isel(seed=np.flatnonzero(failed))
+            share = [findings.affected_share(after, t).median("seed").item() for t in THRESHOLDS]
+            axis.plot(THRESHOLDS, share, color=FAILS.color, ls=FAILS.line, lw=0.8)
+        axis.axvline(FRACTION, color="0.7", lw=0.6, zorder=0)
+        axis.set(xscale="log", ylim=(0, 1.02))
+    for axis, name in zip(axes[0], names):
+        two, solved = finding.two[name], finding.solved[name]
+        shown = [(STATES[s], two[s]) for s in STATES]
+        shown += [(FAILS, two["after"][~solved])] if (~solved).sum() >= findings.ENOUGH else []
+        for x, (style, runs) in enumerate(shown):
+            success(axis, x, runs, **style.points)
+        axis.axhline(0.5, color="0.7", lw=0.6, zorder=0)
+        axis.set(xticks=[], xlim=(-0.6, 4.6), ylim=(-0.03, 1.03), title=name)
+    axes[0, 0].set_ylabel("runs with two populations")
+    axes[1, 0].set_ylabel("affected share of sites")
+    figure.supxlabel("threshold (share of the largest response)", fontsize="medium")
+    handles = [
+        Line2D([], [], color=s.color, marker=s.marker, ls=s.line, label=s.label)
+        for s in (*STATES.values(), FAILS)
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=3)
     letters(axes)
     return figure
 
 
 def _caption_regions(f: Regions) -> str:
-    (k, n), (m, of) = f.fell[True], f.fell[False]
-    doubt = ""
-    if f.verdict == OPEN:
-        doubt = " What falls without success too does not show that learning divides the lattice."
+    shares = [two["after"].mean() for two in f.two.values()]
     return (
-        f"**The affected share of the hidden sites falls in {k} of {n} runs that solve XOR, and in "
-        f"{m} of {of} that do not: {f.verdict}.** Affected: nudge response of at least "
-        f"{100 * FRACTION:.0f} % of the largest of a hidden site. Medians and quartiles over seeds "
-        f"and distances of the inputs.{doubt}"
+        f"**Two populations of hidden sites: {f.verdict}; they are seen in {100 * min(shares):.0f} "
+        f"to {100 * max(shares):.0f} % of the trained runs of a lattice.** (a–d) Runs in which two "
+        f"Gaussians describe the log responses better than one (ΔBIC > {BIC:g}, peaks apart), 95 % "
+        "intervals. (e–h) Share of hidden sites above a threshold, medians: it falls smoothly. "
+        f"Fisher's exact test against each control, smallest {p_text(min(f.p.values()))} (Holm)."
     )
 
 
+def _kind_style(kind: str) -> Look:
+    traits = {"family": "lattice", "kind": "square", "shells": 1, "skip_range": 0, "skips": 0}
+    if kind.isdigit():
+        traits["skip_range"] = int(kind)
+    return look(traits | {"skips": int(kind == "random")}, full=False)
+
+
 def _draw_skips(tree: xr.DataTree, finding: Skips) -> Canvas:
-    ds = tree["skips"].to_dataset()
-    figure, axes = subplots(1, 2, height=2.9)
-    share, handles = ds["far_response"] / ds["output_response"], {}
-    for place, (size, distance) in enumerate(finding.solved):
-        mine = select(ds, size=size, distance=distance)
-        names = mine["network"].values
-        for k, name in enumerate(names):
-            x = place + 0.15 * (k - (len(names) - 1) / 2)
-            style = look(traits_of(mine, name), full=False)
-            success(axes[0], x, solves(mine["test_solved"].sel(network=name)), **style.points)
-            for shot, shift, face in ((0, -0.03, "w"), (-1, 0.03, style.color)):
-                values = quartiles(share.sel(network=name).isel(snapshot=shot))
-                bars(axes[1], x + shift, values, style, mfc=face)
-            handles.setdefault(_kind(style, mine, name), Line2D([], [], **style.points))
-    for axis in axes:
-        text = [f"{s}×{s}, inputs\nat distance {d}" for s, d in finding.solved]
-        axis.set_xticks(range(len(text)), text)
-        axis.set_xlim(-0.5, len(text) - 0.5)
+    ds = findings.skips_of(tree)
+    figure, axes = subplots(1, 3, height=2.9, gridspec_kw={"width_ratios": [1, 1, 1.15]})
+    longer = finding.longer
+    for n, (distance, solved) in enumerate(longer.solved.items()):
+        shift = 0.16 * (n - (len(longer.solved) - 1) / 2)
+        for x, (kind, runs) in enumerate(solved.items()):
+            style = _kind_style(kind)
+            fill = {"mfc": "w"} if n else {}
+            success(axes[0], x + shift, runs, **style.points | fill)
+            one = ds.isel(
+                network=[
+                    k
+                    for k, name in enumerate(ds["network"].values)
+                    if int(ds["distance"][k]) == distance
+                    and findings.kind_of(ds.isel(network=k)) == kind
+                ]
+            ).isel(network=0)
+            for shot, face in ((0, 0.25), (-1, 1.0)):
+                low, middle, high = quartiles(one["far_response"].isel(snapshot=shot))
+                keywords = style.points | fill | {"alpha": face, "capsize": 2}
+                axes[1].errorbar(x + shift, middle, [[middle - low], [high - middle]], **keywords)
+        text = f"inputs at distance {distance}"
+        mfc = {"mfc": "w"} if n else {}
+        axes[0].plot([], [], "<", color="0.3", label=text, **mfc)
+    kinds = list(next(iter(longer.solved.values())))
+    for axis in axes[:2]:
+        axis.set_xticks(range(len(kinds)), kinds, rotation=0)
+        axis.tick_params(axis="x", labelsize="x-small")
+        axis.set_xlabel("range of the skips")
     axes[0].set(ylabel="share of seeds that solve XOR", ylim=(-0.03, 1.05))
-    axes[1].set(yscale="log", ylabel="far / output response")
-    handles |= {w: Line2D([], [], color="k", ls="", marker="o", mfc=c) for w, c in _WHEN.items()}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
+    axes[0].legend(fontsize="x-small", loc="lower right")
+    axes[1].set(yscale="log", ylabel="far nudge response (rad/rad)")
+    names = list(next(iter(finding.predicts.areas.values())))
+    for (what, areas), marker, shift in zip(finding.predicts.areas.items(), "oD", (-0.14, 0.14)):
+        for y, a in enumerate(areas.values()):
+            ends = [[a.auc - a.low], [a.high - a.auc]]
+            axes[2].errorbar(
+                a.auc,
+                -y + shift,
+                xerr=ends,
+                marker=marker,
+                color="0.2",
+                capsize=2,
+                ls="",
+                mfc="w" if what == "signal" else "0.2",
+            )
+        mfc = "w" if what == "signal" else "0.2"
+        axes[2].plot([], [], marker, color="0.2", mfc=mfc, label=PREDICTORS[what])
+    axes[2].axvline(0.5, color="0.7", lw=0.6, zorder=0)
+    axes[2].set_yticks(-np.arange(len(names)), names, fontsize="x-small")
+    axes[2].set(xlim=(0, 1), xlabel="AUC for success")
+    axes[2].legend(fontsize="x-small", loc="outside" if False else "lower left")
     letters(axes)
     return figure
 
 
-_WHEN = {"before training": "w", "after": "k"}
-
-
-def _kind(style: Any, ds: xr.Dataset, name: Any) -> str:
-    """Legend of a network, the same for every size: as many random skips as regular ones."""
-    traits = traits_of(ds, name)
-    random = traits["skips"] and not traits["skip_range"]
-    return f"{shells(traits['shells'])}, random skips" if random else style.label
-
-
 def _caption_skips(f: Skips) -> str:
-    lattices = "; ".join(
-        f"{a.sum()} → {b.sum()} on {size}×{size} (p = {f.p[size, d]:.1g})"
-        for (size, d), (a, b) in f.pairs.items()
-    )
-    few, most = (end(f.kept, key=lambda k: f.kept[k][1]) for end in (min, max))
+    longer, rising = f.longer, sum(f.longer.rising)
+    p = ", ".join(f"{p_text(p)} at distance {d}" for d, p in longer.p.items())
     return (
-        f"**Of {f.seeds} seeds, without → with regular skips of {f.skip_range}, so many solve XOR "
-        f"{f.budget}: {lattices}.** (a) 95 % intervals; p: Fisher's exact test, Holm's correction. "
-        f"Random skips are as many. (b) Mean response at hidden sites from {f.far} lattice "
-        f"constants on, over the output's, β → 0; medians and quartiles. After training it is "
-        f"smallest for {few} and largest for {most}: a description, not shown to be the cause."
+        f"**At {longer.couplings[1]} couplings, success rises with the range of the skips at "
+        f"{rising} of {len(longer.p)} distances of the inputs.** (a) Success {longer.budget}; "
+        f"trend over the range: {p}. (b) Mean response of far sites, medians and quartiles, before "
+        f"(pale) and after. (c) How well responses after {f.predicts.epoch} epochs tell which runs "
+        "succeed, within a network. 95 % intervals."
+    )
+
+
+def _draw_cuts(tree: xr.DataTree, finding: Cuts) -> Canvas:
+    figure, (left, right) = subplots(1, 2, width=5.6, height=2.6)
+    markers = dict(zip(ARMS, "osD^v"))
+    for x, (arm, runs) in enumerate(finding.solved.items()):
+        cut = arm in ("carriers", "skips")
+        style = {"color": "k" if cut else "0.45", "marker": markers[arm], "ls": ""}
+        success(left, x, runs, **style | {"mfc": None if cut else "w"})
+        low, middle, high = finding.left[arm]
+        right.errorbar(
+            x,
+            middle,
+            [[middle - low], [high - middle]],
+            capsize=2,
+            **style,
+            mfc="k" if cut else "w",
+        )
+    words = [text.replace(" ", "\n", 1) for text in ARMS.values()]
+    for axis in (left, right):
+        axis.set_xticks(range(len(words)), words, fontsize="x-small")
+        axis.set_xlim(-0.5, len(words) - 0.5)
+    left.set(ylabel="share of seeds that solve XOR", ylim=(-0.03, 1.05))
+    right.axhline(1, color="0.7", lw=0.6, zorder=0)
+    right.set(ylabel="far nudge response\nright after the cut / before", ylim=(0, None))
+    letters((left, right))
+    return figure
+
+
+def _caption_cuts(f: Cuts) -> str:
+    carriers, others = (f"{runs.sum()}" for runs in (f.solved["carriers"], f.solved["others"]))
+    n = len(f.solved["others"])
+    return (
+        f"**After the {f.share:.0%} of the couplings that carry most of the nudge response are "
+        f"cut, {carriers} of {n} seeds solve XOR; after as many others, {others}.** "
+        f"{f.network[0].upper()}{f.network[1:]}; cut after {f.epoch} epochs, then trained on. "
+        f"Mean |J| of carriers {f.size['carriers']:.2f}, of the others {f.size['others']:.2f}. "
+        f"McNemar's test: {p_text(f.p['carriers'])}; skips against neighbours "
+        f"{p_text(f.p['skips'])} (Holm). (a) 95 % intervals, (b) quartiles."
     )
 
 
 FIGURES = {
+    "03_decay": Figure(_draw_decay, findings.weakened, _caption_decay),
     "03_maps": Figure(_draw_maps, findings.maps, _caption_maps),
-    "03_decay": Figure(_draw_decay, findings.decay, _caption_decay),
     "03_regions": Figure(_draw_regions, findings.regions, _caption_regions),
     "03_skips": Figure(_draw_skips, findings.skips, _caption_skips),
+    "03_cuts": Figure(_draw_cuts, findings.cuts, _caption_cuts),
 }

@@ -382,7 +382,8 @@ def _of_skips(ds: xr.Dataset) -> Iterator[Recommendation]:
     far = select(ds, size=size, distance=distance)
     runs = {n: solves(far["test_solved"].sel(network=n).values) for n in far["network"].values}
     traits = {n: traits_of(far, n) for n in sorted(runs, key=lambda n: _order(traits_of(far, n)))}
-    regular = next((n for n, t in traits.items() if t.get("skip_range")), None)
+    ranges = {n: t["skip_range"] for n, t in traits.items() if t.get("skip_range")}
+    regular = max(ranges, key=ranges.__getitem__, default=None)
     others = [("none", next(iter(traits)))]
     others += [("as many random ones", n) for n, t in traits.items() if is_random(t)]
     for against, other in others if regular else ():

@@ -1,246 +1,496 @@
-"""Findings of notebook 03: couplings and responses of lattices while they learn XOR."""
+"""Findings of notebook 03: what travels through lattices that learn XOR."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
+from scipy import stats
 
-from ...cases import select
-from ...responses import affected
-from ..studies.xor import FAR, response_size
-from . import CONSISTENT, OPEN, PARTLY, Finding
-from .statistics import LEVEL, count_interval, fisher_p, holm, p_text, solves
-from .words import Budget, budget_of, label, traits_of
+from . import CONSISTENT, NOT_FOUND, OPEN, PARTLY, Finding
+from .statistics import (
+    LEVEL,
+    Difference,
+    count,
+    count_interval,
+    fisher_p,
+    holm,
+    listed,
+    p_text,
+    paired,
+    quartiles,
+    solves,
+    wilson,
+)
+from .words import Budget, budget_of, shells
 
-#: Share of the largest response of a hidden site above which a site is affected.
+#: Share of the largest response of a hidden site at which the border is drawn.
 FRACTION = 0.1
-#: Share of the solving runs in which the affected region must shrink for the paper's statement.
-MOST = 0.75
+#: Other thresholds.
+THRESHOLDS = np.geomspace(0.01, 0.5, 18)
+#: By how much BIC must prefer two populations.
+BIC = 10.0
+#: Runs of either outcome that a prediction needs.
+ENOUGH = 5
+#: Controls of trained runs, in words.
+CONTROLS = {"before": "before training", "noise": "trained on noise", "scrambled": "|J| moved"}
+
+Runs = np.ndarray
 
 
-class Lattice(NamedTuple):
-    """One lattice of the study: its traits, its snapshots, and which runs solve XOR."""
-
-    traits: dict[str, Any]
-    ds: xr.Dataset
-    solved: np.ndarray
+def name_of(ds: xr.Dataset) -> str:
+    """Of one network of the lattices with responses."""
+    return f"{shells(int(ds['shells']))}, distance {int(ds['distance'])}"
 
 
-def lattices(tree: xr.DataTree) -> list[Lattice]:
-    runs = tree["responses"].to_dataset()
-    found = []
-    for name in runs["network"].values:
-        solved = solves(runs["test_solved"].sel(network=name).values)
-        node = tree["responses"][str(name)].to_dataset(inherit=False)
-        found.append(Lattice(traits_of(runs, name), node, solved))
-    return found
+def responses_of(tree: xr.DataTree) -> xr.Dataset:
+    """Responses with states "before", "early", "after", "noise" and "scrambled"."""
+    ds = tree["responses"].to_dataset(inherit=False)
+    names = {"before": 0, "early": 1, "after": 2, "noise": 3, "scrambled": 4}
+    return ds.isel(state=list(names.values())).assign_coords(state=list(names))
 
 
-def hidden(ds: xr.Dataset) -> xr.DataArray:
-    """rms nudge response of the hidden sites, (seed, snapshot, site); NaN elsewhere.
+def hidden(ds: xr.Dataset, name: str = "nudge_response") -> xr.DataArray:
+    """A response at the hidden sites, NaN elsewhere."""
+    return ds[name].astype(float).where(ds["role"] == "hidden")
 
-    The output responds on its own account once it is right, so it is left out of all comparisons.
+
+def far(ds: xr.Dataset) -> xr.DataArray:
+    """Mean nudge response of the far hidden sites, (network, state, seed)."""
+    return hidden(ds).where(ds["output_distance"] >= ds.attrs["far"]).mean("site")
+
+
+def by_distance(one: xr.Dataset, name: str) -> xr.DataArray:
+    """Of one network: mean over the hidden sites at each rounded distance from the output."""
+    away = one["output_distance"].round().where(one["role"] == "hidden").rename("away")
+    return hidden(one, name).groupby(away).mean()
+
+
+def affected_share(one: xr.Dataset, threshold: float) -> xr.DataArray:
+    """Share of the hidden sites with at least `threshold` of the largest response of one."""
+    size = hidden(one)
+    return (size >= threshold * size.max("site")).sum("site") / (one["role"] == "hidden").sum()
+
+
+def factor(change: Difference) -> str:
+    """Of a difference of natural logarithms.
+
+    >>> factor(Difference(np.log(0.5), np.log(0.4), np.log(0.6), 0.01))
+    '×0.50 (0.40 to 0.60)'
     """
-    return response_size(ds).where(ds["role"] == "hidden")
-
-
-def affected_share(ds: xr.Dataset) -> xr.DataArray:
-    """Share of the hidden sites that are affected, (seed, snapshot)."""
-    return affected(hidden(ds), FRACTION).sum("site") / int((ds["role"] == "hidden").sum())
-
-
-def by_distance(ds: xr.Dataset) -> xr.DataArray:
-    """Mean response of the hidden sites at each distance, (seed, snapshot, output_distance)."""
-    values = hidden(ds).isel(site=np.flatnonzero(ds["role"] == "hidden"))
-    return values.groupby("output_distance").mean().transpose("seed", "snapshot", ...)
-
-
-def far_response(ds: xr.Dataset) -> xr.DataArray:
-    """Mean response of the hidden sites at least `FAR` from the output, (seed, snapshot)."""
-    return hidden(ds).where(ds["output_distance"] >= FAR).mean("site")
+    mean, low, high = np.exp(change[:3])
+    return f"×{mean:.2f} ({low:.2f} to {high:.2f})"
 
 
 @dataclass(frozen=True)
-class Maps:
-    """One lattice with a run that solves XOR and one that does not, for pictures."""
+class Weakened(Finding):
+    """By what factor training changes the far nudge response, and training on noise."""
 
-    budget: Budget
-    number: int  # among `lattices`
-    network: str
-    distance: int  # of the inputs from the output
-    seeds: dict[str, int]  # what is shown of it → its seed
-    largest: float  # coupling
-    share: dict[str, tuple[float, float]]  # of the hidden sites affected, before and after
-
-
-def maps(tree: xr.DataTree) -> Maps:
-    """The lattice with the most distant inputs, then the most shells, with runs of both kinds."""
-    found = lattices(tree)
-
-    def order(k):
-        solved, traits = found[k].solved, found[k].traits
-        return solved.any() and not solved.all(), traits["distance"], traits["shells"]
-
-    number = max(range(len(found)), key=order)
-    traits, ds, solved = found[number]
-    kinds = {"solves XOR": solved, "does not solve XOR": ~solved}
-    rows = {text: int(np.argmax(runs)) for text, runs in kinds.items() if runs.any()}
-    share = affected_share(ds)
-    return Maps(
-        budget_of(tree),
-        number,
-        label(traits),
-        int(traits["distance"]),
-        {text: int(ds["seed"][k]) for text, k in rows.items()},
-        max(float(np.abs(ds["coupling"].isel(seed=k)).max()) for k in rows.values()),
-        {text: (float(share[k, 0]), float(share[k, -1])) for text, k in rows.items()},
-    )
-
-
-@dataclass(frozen=True)
-class Decay:
-    """Far nudge response before and after training."""
-
+    changes: dict[str, Difference]  # lattice → of the logarithm
+    noise: dict[str, Difference]
+    p: dict[str, float]  # corrected
     seeds: int
-    far: int
-    response: dict[tuple[int, int], tuple[float, float]]  # (distance, shells) → medians
+
+    nodes = ("responses",)
+    statement = "Training weakens the nudge response far from the output"
+    whose = "ours"
+    rule = (
+        "mean response of the hidden sites at least three lattice constants from the output, after "
+        "against before: paired t-test of its logarithm for each lattice, Holm's correction; yes "
+        f"if it falls in every lattice at p < {LEVEL:g}, no if it rises in every one"
+    )
 
     @property
     def fallen(self) -> int:
-        """How many lattices respond less after training."""
-        return sum(after < before for before, after in self.response.values())
+        return sum(c.mean < 0 and self.p[k] < LEVEL for k, c in self.changes.items())
+
+    @property
+    def verdict(self) -> str:
+        risen = sum(c.mean > 0 and self.p[k] < LEVEL for k, c in self.changes.items())
+        n = len(self.changes)
+        return "yes" if self.fallen == n else "no" if risen == n else OPEN
+
+    @property
+    def measured(self) -> str:
+        words = [
+            f"{name}: {factor(change)}, {p_text(self.p[name])}; on noise {factor(self.noise[name])}"
+            for name, change in self.changes.items()
+        ]
+        return f"{self.seeds} seeds, 95 % intervals; {'; '.join(words)}"
 
 
-def decay(tree: xr.DataTree) -> Decay:
-    response, found = {}, lattices(tree)
-    for traits, ds, _ in found:
-        middle = far_response(ds).median("seed").isel(snapshot=[0, -1])
-        response[int(traits["distance"]), int(traits["shells"])] = tuple(middle.values.tolist())
-    return Decay(found[0].ds.sizes["seed"], FAR, response)
+def weakened(tree: xr.DataTree) -> Weakened:
+    ds = responses_of(tree)
+    size, changes, noise = np.log(far(ds)), {}, {}
+    for network in ds["network"].values:
+        one, name = size.sel(network=network), name_of(ds.sel(network=network))
+        changes[name] = paired(one.sel(state="after"), one.sel(state="before"))
+        noise[name] = paired(one.sel(state="noise"), one.sel(state="before"))
+    p = dict(zip(changes, map(float, holm([c.p for c in changes.values()]))))
+    return Weakened(changes, noise, p, ds.sizes["seed"])
 
 
 @dataclass(frozen=True)
 class Regions(Finding):
-    """Affected share of the hidden sites before and after training."""
+    """Runs whose hidden sites fall into two populations, after training and in controls."""
+
+    two: dict[str, dict[str, Runs]]  # lattice → state → whether, of each run
+    solved: dict[str, Runs]
+    p: dict[tuple[str, str], float]  # (lattice, control), corrected
 
     nodes = ("responses",)
     statement = "A lattice organises itself into affected and marginal regions"
     whose = "paper"
     rule = (
-        f"hidden sites with at least {100 * FRACTION:.0f} % of the largest hidden response are "
-        f"affected; their share falls in more than {100 * MOST:.0f} % of the runs that solve XOR, "
-        "and in more of them than of those that do not (Fisher's exact test, "
-        f"p < {LEVEL:g}); otherwise open"
+        "two populations of log response over the hidden sites (two Gaussians over one by more "
+        f"than {BIC:g} in BIC, peaks apart) in more trained runs than in each of three controls, "
+        f"on every lattice (Fisher's exact test, Holm's correction, p < {LEVEL:g}); partly, if on "
+        "some; not found, if on every lattice the 95 % interval of the share is below one half"
     )
-    budget: Budget
-    ends: dict[bool, tuple[float, float]]  # solved → median share before and after
-    fell: dict[bool, tuple[int, int]]  # solved → runs in which it falls, of all such runs
-    p: float
+
+    def holds(self, name: str) -> bool:
+        after = self.two[name]["after"].mean()
+        return all(after > self.two[name][c].mean() and self.p[name, c] < LEVEL for c in CONTROLS)
 
     @property
     def verdict(self) -> str:
-        (k, n), (m, of) = self.fell[True], self.fell[False]
-        falls = n > 0 and k / n > MOST
-        more = of > 0 and n > 0 and k / n > m / of and self.p < LEVEL
-        return CONSISTENT if falls and more else OPEN
+        held = [self.holds(name) for name in self.two]
+        if any(held):
+            return CONSISTENT if all(held) else PARTLY
+        tops = [wilson(two["after"].sum(), two["after"].size)[1] for two in self.two.values()]
+        return NOT_FOUND if max(tops) < 0.5 else OPEN
 
     @property
     def measured(self) -> str:
-        kinds = {True: "solve XOR", False: "do not solve XOR"}
         words = [
-            f"{100 * a:.0f} % → {100 * b:.0f} % in runs that {kinds[kind]}, falling in "
-            f"{self.fell[kind][0]}/{self.fell[kind][1]}"
-            for kind, (a, b) in self.ends.items()
+            f"{name}: {count_interval(two['after'])} after training; "
+            + ", ".join(f"{count(two[c])} {text}" for c, text in CONTROLS.items())
+            for name, two in self.two.items()
         ]
-        return f"affected share of the hidden sites {'; '.join(words)} ({p_text(self.p)})"
+        least = min(self.p.values())
+        return f"runs with two populations. {'. '.join(words)}. Smallest {p_text(least)}"
 
 
 def regions(tree: xr.DataTree) -> Regions:
-    parts = [
-        (affected_share(ds).isel(snapshot=[0, -1]).values, solved)
-        for _, ds, solved in lattices(tree)
-    ]
-    share, solved = (np.concatenate(part) for part in zip(*parts))
-    groups = {kind: share[solved == kind] for kind in (True, False)}
-    falls = {kind: found[:, 1] < found[:, 0] for kind, found in groups.items()}
-    return Regions(
-        budget_of(tree),
-        {
-            kind: tuple(np.median(found, axis=0).tolist())
-            for kind, found in groups.items()
-            if len(found)
-        },
-        {kind: (int(fell.sum()), len(fell)) for kind, fell in falls.items()},
-        fisher_p(falls[True], falls[False]),
-    )
+    ds = responses_of(tree)
+    two, solved, p = {}, {}, {}
+    for network in ds["network"].values:
+        one = ds.sel(network=network)
+        name, found = name_of(one), one["populations"] > BIC
+        two[name] = {str(s): found.sel(state=s).values for s in ds["state"].values}
+        solved[name] = solves(one["test_solved"].values)
+        p |= {(name, c): fisher_p(two[name]["after"], two[name][c]) for c in CONTROLS}
+    return Regions(two, solved, dict(zip(p, map(float, holm(list(p.values()))))))
+
+
+class Picture(NamedTuple):
+    """One run of one lattice in one state."""
+
+    title: str
+    state: str
+    seed: int
+    share: float  # of the hidden sites within the border
 
 
 @dataclass(frozen=True)
-class Skips(Finding):
-    """Success with and without skip couplings."""
+class Maps:
+    """Runs to be shown: of the lattice where most runs of the rarer outcome are."""
+
+    network: str
+    name: str
+    pictures: list[Picture]
+
+
+def maps(tree: xr.DataTree) -> Maps:
+    ds = responses_of(tree)
+    solved = solves(ds["test_solved"])
+    rarer = np.minimum(solved.sum("seed"), (~solved).sum("seed"))
+    one = ds.isel(network=int(rarer.argmax("network")))
+    runs, pictures = solved.sel(network=one["network"]).values, []
+    share = affected_share(one, FRACTION)
+    shown = [("solves XOR, {}", runs, ("before", "after"))]
+    shown += [("does not, {}", ~runs, ("before", "after")), ("{}", runs, ("noise", "scrambled"))]
+    words = {"before": "before", "after": "after", **{c: CONTROLS[c] for c in list(CONTROLS)[1:]}}
+    for title, chosen, states in shown:
+        if chosen.any():
+            seed = int(ds["seed"][int(np.argmax(chosen))])
+            for state in states:
+                part = float(share.sel(state=state, seed=seed))
+                pictures.append(Picture(title.format(words[state]), state, seed, part))
+    return Maps(str(one["network"].item()), name_of(one), pictures)
+
+
+@dataclass(frozen=True)
+class Longer(Finding):
+    """Success over the range of skips that are equal in number."""
+
+    budget: Budget
+    size: int
+    couplings: tuple[int, int]  # without skips, and with
+    solved: dict[int, dict[str, Runs]]  # distance of the inputs → kind → runs
+    p: dict[int, float]  # of the trend over the range, corrected
 
     nodes = ("skips",)
-    statement = "Skip couplings of range 3 help nearest-neighbour lattices"
-    whose = "paper"
+    statement = "Longer skips help, at an equal number of couplings"
+    whose = "paper (longer skips help)"
     rule = (
-        "on every lattice, more seeds solve XOR with regular skips than with nearest neighbours "
-        f"alone, at p < {LEVEL:g} (Fisher's exact test, Holm's correction)"
+        "success rises with the range of the skips at every distance of the inputs "
+        f"(Cochran–Armitage test, Holm's correction, p < {LEVEL:g}); partly, if at some"
     )
-    budget: Budget
-    seeds: int
-    far: int
-    skip_range: int
-    solved: dict[tuple[int, int], dict[str, np.ndarray]]  # (size, distance) → label → runs
-    pairs: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]]  # without, with regular skips
-    p: dict[tuple[int, int], float]  # of each pair, corrected
-    kept: dict[str, tuple[float, float]]  # label → median far/output response before and after
 
     @property
-    def helps(self) -> list[bool]:
-        return [b.mean() > a.mean() and self.p[k] < LEVEL for k, (a, b) in self.pairs.items()]
+    def rising(self) -> list[bool]:
+        return [slope(runs) > 0 and self.p[d] < LEVEL for d, runs in self.solved.items()]
 
     @property
     def verdict(self) -> str:
-        return CONSISTENT if all(self.helps) else PARTLY if any(self.helps) else OPEN
+        if any(self.rising):
+            return CONSISTENT if all(self.rising) else PARTLY
+        falling = [slope(runs) < 0 and self.p[d] < LEVEL for d, runs in self.solved.items()]
+        return NOT_FOUND if all(falling) else OPEN
 
     @property
     def measured(self) -> str:
         words = [
-            f"{size}×{size}, inputs at distance {distance}: {count_interval(a)} without and "
-            f"{count_interval(b)} with skips of {self.skip_range} "
-            f"({p_text(self.p[size, distance])})"
-            for (size, distance), (a, b) in self.pairs.items()
+            f"inputs at distance {d}: "
+            + ", ".join(f"{_kind(k)} {count_interval(r)}" for k, r in runs.items())
+            + f"; trend {p_text(self.p[d])}"
+            for d, runs in self.solved.items()
         ]
-        return f"seeds that solve XOR {self.budget}: {'; '.join(words)}"
+        return f"seeds that solve XOR {self.budget}; {'; '.join(words)}"
+
+
+def _kind(kind: str) -> str:
+    return f"range {kind}" if kind.isdigit() else kind
+
+
+def slope(solved: Mapping[str, Runs]) -> float:
+    """Change of the share of runs that solve XOR with one more of range."""
+    x, y = _by_range(solved)
+    return float(stats.linregress(x, y).slope)
+
+
+def _by_range(solved: Mapping[str, Runs]) -> tuple[np.ndarray, np.ndarray]:
+    ranged = {int(kind): runs for kind, runs in solved.items() if kind.isdigit()}
+    x = np.concatenate([np.full(len(runs), r) for r, runs in ranged.items()])
+    return x, np.concatenate(list(ranged.values())).astype(float)
+
+
+def trend_p(solved: Mapping[str, Runs]) -> float:
+    """Two-sided p of the Cochran–Armitage test: N r² of range and success is χ² of one freedom."""
+    x, y = _by_range(solved)
+    if np.ptp(y) == 0 or np.ptp(x) == 0:
+        return 1.0
+    return float(stats.chi2.sf(len(x) * np.corrcoef(x, y)[0, 1] ** 2, 1))
+
+
+def skips_of(tree: xr.DataTree) -> xr.Dataset:
+    return tree["skips"].to_dataset(inherit=False)
+
+
+def kind_of(one: xr.Dataset) -> str:
+    """Of one network with or without skips: as `skip_network` names it."""
+    if int(one["skip_range"]):
+        return str(int(one["skip_range"]))
+    return "random" if int(one["skips"]) else "none"
+
+
+def longer(tree: xr.DataTree) -> Longer:
+    ds = skips_of(tree)
+    solved: dict[int, dict[str, Runs]] = {}
+    for network in ds["network"].values:
+        one = ds.sel(network=network)
+        runs = solves(one["test_solved"].values)
+        solved.setdefault(int(one["distance"]), {})[kind_of(one)] = runs
+    p = holm([trend_p(runs) for runs in solved.values()])
+    couplings = ds["n_couplings"].values
+    return Longer(
+        budget_of(tree),
+        int(ds["size"][0]),
+        (int(couplings.min()), int(couplings.max())),
+        solved,
+        dict(zip(solved, map(float, p))),
+    )
+
+
+class Area(NamedTuple):
+    """Area under the curve, its 95 % interval (Hanley and McNeil), and corrected p of 1/2."""
+
+    auc: float
+    low: float
+    high: float
+    p: float
+
+
+def area(values: np.ndarray, solved: Runs) -> Area:
+    """Of a number that may predict which runs solve the task; p not yet corrected.
+
+    >>> area(np.arange(20), np.arange(20) >= 10).auc
+    1.0
+    """
+    yes, no = values[solved], values[~solved]
+    test = stats.mannwhitneyu(yes, no)
+    a, n, m = float(test.statistic) / (len(yes) * len(no)), len(yes), len(no)
+    spread = (n - 1) * (a / (2 - a) - a * a) + (m - 1) * (2 * a * a / (1 + a) - a * a)
+    half = 1.96 * np.sqrt((a * (1 - a) + spread) / (n * m))
+    return Area(a, max(0.0, a - half), min(1.0, a + half), float(test.pvalue))
+
+
+#: What may predict success, and how it is called.
+PREDICTORS = {"far_response": "far nudge response", "signal": "signal"}
+
+
+@dataclass(frozen=True)
+class Predicts(Finding):
+    """How well early responses predict success within each network."""
+
+    epoch: int
+    areas: dict[str, dict[str, Area]]  # predictor → network → area
+
+    nodes = ("skips",)
+    statement = "Responses that survive early training predict success within an architecture"
+    whose = "ours"
+    rule = (
+        "AUC of the far nudge response and of the signal, in each network with at least "
+        f"{ENOUGH} runs of either outcome (Mann–Whitney test, Holm's correction); yes if in most "
+        f"of them, for one of the two, it is above 1/2 at p < {LEVEL:g}"
+    )
+
+    def predicted(self, what: str) -> int:
+        return sum(a.auc > 0.5 and a.p < LEVEL for a in self.areas[what].values())
+
+    @property
+    def verdict(self) -> str:
+        most = [2 * self.predicted(what) > len(areas) for what, areas in self.areas.items()]
+        return "yes" if any(most) else OPEN
+
+    @property
+    def measured(self) -> str:
+        words = []
+        for what, areas in self.areas.items():
+            if not areas:
+                return "no network with enough runs of either outcome"
+            ends = [f(a.auc for a in areas.values()) for f in (min, max)]
+            words.append(
+                f"{PREDICTORS[what]} after {self.epoch} epochs: AUC {ends[0]:.2f} to {ends[1]:.2f} "
+                f"in {len(areas)} networks, above 1/2 in {self.predicted(what)} "
+                f"(smallest {p_text(min(a.p for a in areas.values()))})"
+            )
+        return "; ".join(words)
+
+
+def predicts(tree: xr.DataTree) -> Predicts:
+    ds = skips_of(tree).isel(snapshot=1)
+    areas: dict[str, dict[str, Area]] = {what: {} for what in PREDICTORS}
+    for network in ds["network"].values:
+        one = ds.sel(network=network)
+        solved = solves(one["test_solved"].values)
+        if min(solved.sum(), (~solved).sum()) >= ENOUGH:
+            name = f"distance {int(one['distance'])}, {_kind(kind_of(one))}"
+            for what, found in areas.items():
+                found[name] = area(one[what].values, solved)
+    p = iter(holm([a.p for found in areas.values() for a in found.values()]))
+    corrected = {
+        what: {name: a._replace(p=float(next(p))) for name, a in found.items()}
+        for what, found in areas.items()
+    }
+    return Predicts(int(ds["snapshot"]), corrected)
+
+
+@dataclass(frozen=True)
+class Skips:
+    """Success over the range of skips, and what early responses tell of it."""
+
+    longer: Longer
+    predicts: Predicts
 
 
 def skips(tree: xr.DataTree) -> Skips:
-    ds = tree["skips"].to_dataset()
-    solved, pairs = {}, {}
-    for name in ds["network"].values:
-        traits = traits_of(ds, name)
-        place = int(traits["size"]), int(traits["distance"])
-        found = solves(ds["test_solved"].sel(network=name).values)
-        solved.setdefault(place, {})[label(traits, full=False)] = found
-        if traits["shells"] == 1 and not (traits["skips"] and not traits["skip_range"]):
-            pairs.setdefault(place, {})[bool(traits["skip_range"])] = found
-    pairs = {place: (found[False], found[True]) for place, found in pairs.items()}
-    p = holm([fisher_p(*pair) for pair in pairs.values()])
-    size, distance = list(pairs)[-1]
-    last = select(ds, size=size, distance=distance)
-    share = (last["far_response"] / last["output_response"]).median("seed").isel(snapshot=[0, -1])
-    kept = {
-        label(traits_of(last, name), full=False): tuple(share.sel(network=name).values.tolist())
-        for name in last["network"].values
-    }
-    return Skips(
-        budget_of(tree),
-        ds.sizes["seed"],
-        ds.attrs["far"],
-        int(ds["skip_range"].max()),
+    return Skips(longer(tree), predicts(tree))
+
+
+def mcnemar_p(a: Runs, b: Runs) -> float:
+    """Exact p that two arms of the same seeds have the same chance.
+
+    >>> mcnemar_p(np.array([1, 1, 1, 1, 1, 0]) > 0, np.zeros(6, bool))
+    0.0625
+    """
+    only = int(np.sum(a & ~b)), int(np.sum(b & ~a))
+    return float(stats.binomtest(only[0], sum(only)).pvalue) if sum(only) else 1.0
+
+
+#: What is cut, in words, and with what it is compared.
+PAIRS = {"carriers": "others", "skips": "neighbours"}
+
+
+@dataclass(frozen=True)
+class Cuts(Finding):
+    """Success after couplings are cut early in training."""
+
+    epoch: int
+    network: str
+    share: float
+    solved: dict[str, Runs]  # arm → runs
+    cut: dict[str, float]  # couplings, on average
+    size: dict[str, float]  # mean |J| of these
+    left: dict[str, tuple[float, float, float]]  # far nudge response over that before, quartiles
+    p: dict[str, float]  # of each of `PAIRS`, corrected
+
+    nodes = ("skips", "cuts")
+    statement = "Cutting the couplings that carry the nudge response costs success"
+    whose = "paper (skips help by keeping long-range responses alive)"
+    rule = (
+        "training goes on after the cut; fewer seeds solve XOR than after as many other couplings "
+        f"of nearest |J| are cut (McNemar's exact test, Holm's correction, p < {LEVEL:g})"
+    )
+
+    def costs(self, arm: str) -> bool:
+        fewer = self.solved[arm].mean() < self.solved[PAIRS[arm]].mean()
+        return bool(fewer) and self.p[arm] < LEVEL
+
+    @property
+    def verdict(self) -> str:
+        if self.costs("carriers"):
+            return CONSISTENT
+        more = self.solved["carriers"].mean() > self.solved["others"].mean()
+        return NOT_FOUND if more and self.p["carriers"] < LEVEL else OPEN
+
+    @property
+    def measured(self) -> str:
+        words = [
+            f"{ARMS[arm]} {count_interval(runs)}, far response ×{self.left[arm][1]:.2f}"
+            for arm, runs in self.solved.items()
+        ]
+        tests = [f"{ARMS[a]} against {ARMS[b]} {p_text(self.p[a])}" for a, b in PAIRS.items()]
+        return (
+            f"{self.network}, cut after {self.epoch} epochs, seeds that solve XOR: "
+            f"{'; '.join(words)}; {listed(tests)}"
+        )
+
+
+#: Arms of the experiment, in words.
+ARMS = {
+    "nothing": "nothing cut",
+    "carriers": "carriers",
+    "others": "as many others",
+    "skips": "all skips",
+    "neighbours": "as many neighbours",
+}
+
+
+def cuts(tree: xr.DataTree) -> Cuts:
+    ds = tree["cuts"].to_dataset(inherit=False)
+    solved = {str(arm): solves(ds["test_solved"].sel(arm=arm).values) for arm in ds["arm"].values}
+    p = holm([mcnemar_p(solved[a], solved[b]) for a, b in PAIRS.items()])
+    means = {name: ds[name].mean("seed") for name in ("cut", "cut_size")}
+    return Cuts(
+        int(ds.attrs["epoch"]),
+        f"skips of {_kind(ds.attrs['kind'])}, inputs at distance {ds.attrs['distance']}",
+        float(ds.attrs["share"]),
         solved,
-        pairs,
-        dict(zip(pairs, map(float, p))),
-        kept,
+        {arm: float(means["cut"].sel(arm=arm)) for arm in solved},
+        {arm: float(means["cut_size"].sel(arm=arm)) for arm in solved},
+        {arm: tuple(map(float, quartiles(ds["far_response"].sel(arm=arm)))) for arm in solved},
+        dict(zip(PAIRS, map(float, p))),
     )

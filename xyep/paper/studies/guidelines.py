@@ -120,21 +120,21 @@ def reach(lattices: Lattices) -> xr.Dataset:
     )
 
 
-def trained_reach(responses: xr.DataTree) -> xr.Dataset:
+def trained_reach(responses: xr.Dataset) -> xr.Dataset:
     """Decay rates before and after the training of notebook 03, fitted as by `reach`; successes."""
-    runs = responses.to_dataset(inherit=False)
-    rates = []
-    for name in runs["network"].values:
-        ds, size = (
-            responses[str(name)].to_dataset(inherit=False),
-            int(runs["size"].sel(network=name)),
-        )
-        free, distance = ds["role"].values != "input", ds["output_distance"].values
-        response = ds["nudge_response"].isel(snapshot=[0, -1]).values[..., free]
-        profile = log_profile(response, distance[free], size // 2)
-        rates.append(decay_rate(profile.mean(axis=2)))  # over the patterns
+    epochs = [str(s) for s in responses["state"].values if str(s).startswith("epoch")]
+    ends, rates = responses.sel(state=[epochs[0], epochs[-1]]), []
+    for name in responses["network"].values:
+        one = ends.sel(network=name)
+        free = one["role"].values != "input"
+        response = one["nudge_response"].transpose("seed", "state", "site").values[..., free]
+        profile = log_profile(response, one["output_distance"].values[free], int(one["size"]) // 2)
+        rates.append(decay_rate(profile))
     units = {"units": "1/lattice constant"}
-    return runs[["test_solved"]].assign(
+    runs = responses[["test_solved"]].drop_vars(
+        [name for name, c in responses.coords.items() if not {*c.dims} <= {"network", "seed"}]
+    )
+    return runs.assign(
         decay_rate=(("network", "seed", "when"), np.array(rates), units), when=["before", "after"]
     )
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from ...cases import Case
@@ -51,34 +50,6 @@ def compare_solvers(
     return runs[["test_solved", "residual", "seconds"]]
 
 
-def response_ensembles(
-    size: int,
-    distances: Sequence[int],
-    shells: Sequence[int],
-    training: Training,
-    seeds: int,
-    **keywords: Any,
-) -> xr.DataTree:
-    """Square lattices with their snapshots of couplings and responses.
-
-    The sites of each have a coordinate `output_distance`, in lattice constants.
-    """
-    lattices = [xor_lattice(size, s, d) for d in distances for s in shells]
-    networks = {f"{net.name}_{net.traits['distance']}": net for net in lattices}
-    cases = _cases(networks, training, seeds)
-    tree = train_ensemble(cases, title="responses", **keywords)
-    for name, net in networks.items():
-        away = ("site", net.distance_from("output"), {"units": "lattice constant"})
-        node = tree[name].to_dataset(inherit=False)
-        tree[name].dataset = node.assign_coords(output_distance=away)
-    return tree
-
-
-def response_size(ds: xr.Dataset) -> xr.DataArray:
-    """rms nudge response over the probes, (seed, snapshot, site), in rad per unit of β."""
-    return np.sqrt((ds["nudge_response"].astype(float) ** 2).mean("sample"))
-
-
 def skip_networks(
     size: int, distance: int, shells: Sequence[int], skip_range: int, seed: int = 0
 ) -> dict[str, Network]:
@@ -92,65 +63,3 @@ def skip_networks(
     more = skips.n_couplings - xor_lattice(size, 1, distance).n_couplings
     random = xor_lattice(size, 1, distance, skips=more, skip_seed=seed)
     return networks | {"skip": skips, "random": random}
-
-
-#: Lattice constants from the output, from where on a site is far.
-FAR = 3
-
-
-def skip_training(
-    placements: Sequence[tuple[int, int]],
-    shells: Sequence[int],
-    skip_range: int,
-    training: Training,
-    seeds: int,
-    **keywords: Any,
-) -> xr.Dataset:
-    """XOR on `skip_networks`: what is solved, and the nudge response before and after training.
-
-    placements : (size, distance of the inputs) of each lattice; each seed draws its random skips.
-
-    Returns a Dataset over (network, seed) and, for responses, snapshot (0, epochs): rms over the
-    patterns in the limit β → 0, averaged over the hidden sites at least `FAR` from the output
-    (`far_response`), and at the output itself (`output_response`).
-    """
-    shots, task = (0, training.epochs), load_task("xor")
-    training = make_training(
-        training,
-        snapshots=shots,
-        record_every=training.epochs,
-        responses=("nudge_response",),
-        response_beta=0.0,
-        probe_samples=4,
-    )
-    cases, runs = {}, {}  # runs: name of the result → of its cases, one a seed
-    for size, distance in placements:
-        for seed in range(seeds):
-            for kind, net in skip_networks(size, distance, shells, skip_range, seed).items():
-                name = f"{kind}_{size}_{distance}"
-                runs.setdefault(name, []).append(f"{name}_{seed}")
-                cases[f"{name}_{seed}"] = Case(net, task, training, (seed,))
-    tree = train_ensemble(cases, title="skips", **keywords)
-    solved = np.empty((len(runs), seeds))
-    far, output = np.empty((2, len(runs), seeds, len(shots)))
-    for n, seed in np.ndindex(solved.shape):
-        case = list(runs.values())[n][seed]
-        net, node = cases[case].net, tree[case].to_dataset(inherit=False).sel(seed=[seed])
-        response = response_size(node).values[0]
-        is_far = (net.distance_from("output") >= FAR) & (net.role == "hidden")
-        solved[n, seed] = tree["test_solved"].sel(network=case, seed=seed)
-        far[n, seed] = response[:, is_far].mean(axis=1)
-        output[n, seed] = response[:, net.outputs[0]]
-    firsts = tree.to_dataset()[["test_solved"]].isel(seed=0, drop=True)
-    firsts = firsts.sel(network=[names[0] for names in runs.values()])
-    unit, dims = {"units": "rad per unit of β"}, ("network", "seed")
-    return xr.Dataset(
-        {
-            "test_solved": (dims, solved),
-            "far_response": ((*dims, "snapshot"), far, unit),
-            "output_response": ((*dims, "snapshot"), output, unit),
-        },
-        {name: firsts[name] for name in firsts.coords if name != "skip_seed"}
-        | {"network": list(runs), "seed": np.arange(seeds), "snapshot": list(shots)},
-        {"far": FAR, "training": training.describe()},
-    )
