@@ -15,7 +15,15 @@ from xyep.paper.figures import iris as drawn_iris
 from xyep.paper.figures import responses as drawn_responses
 from xyep.paper.figures import xor as drawn_xor
 from xyep.paper.figures.style import METHODS, RC, look, shell_color
-from xyep.paper.findings import CONSISTENT, NOT_FOUND, OPEN, PARTLY, Finding, statements, statistics
+from xyep.paper.findings import (
+    CONSISTENT,
+    CONTRADICTED,
+    OPEN,
+    PARTLY,
+    Finding,
+    statements,
+    statistics,
+)
 from xyep.paper.findings import equilibrium as equilibrium_findings
 from xyep.paper.findings import xor as xor_findings
 from xyep.paper.findings.words import label, percents
@@ -133,13 +141,20 @@ def errors(powers):
 
 
 @pytest.mark.parametrize(
-    ("powers", "verdict"), [((2, 1), CONSISTENT), ((1, 1), PARTLY), ((1, 2), NOT_FOUND)]
+    ("powers", "verdict"), [((2, 1), CONSISTENT), ((1, 1), OPEN), ((1, 2), CONTRADICTED)]
 )
 def test_powers_of_the_gradient_error(powers, verdict):
     finding = equilibrium_findings.gradient_error(tree(gradient_error=errors(powers)))
     assert finding.verdict == verdict
     assert finding.powers["centered"] == pytest.approx((powers[0],) * 2)
     assert "1 rad from the free answers" in finding.measured
+    off = abs(finding.estimate.value - {"centred": 2, "one-sided": 1}[_estimator(finding)])
+    assert off == pytest.approx(max(abs(powers[0] - 2), abs(powers[1] - 1)), abs=1e-6)
+    assert finding.estimate.n == 5 and finding.estimate.low <= finding.estimate.high
+
+
+def _estimator(finding):
+    return re.search(r"power of β, ([\w-]+),", finding.estimate.of)[1]
 
 
 def unstable(large, seeds=20):

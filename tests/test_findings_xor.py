@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from xyep.paper.findings import CONSISTENT, NOT_FOUND, OPEN, PARTLY, survival, xor
+from xyep.paper.findings import CONSISTENT, CONTRADICTED, OPEN, survival, xor
 from xyep.paper.studies.epochs import looks
 
 
@@ -68,7 +68,7 @@ def test_kaplan_meier_without_censoring_is_the_share_left():
 
 
 @pytest.mark.parametrize(
-    ("dense", "verdict"), [(80.0, CONSISTENT), (1000.0, PARTLY), (60000.0, NOT_FOUND)]
+    ("dense", "verdict"), [(80.0, CONSISTENT), (1000.0, OPEN), (60000.0, CONTRADICTED)]
 )
 def test_lattices_are_harder_only_where_the_test_says_so(dense, verdict):
     finding = xor.epochs(made_xor.tree(dense=dense)).harder
@@ -76,7 +76,9 @@ def test_lattices_are_harder_only_where_the_test_says_so(dense, verdict):
     assert finding.couplings == (220, 210)
 
 
-@pytest.mark.parametrize(("thinned", "verdict"), [(0.2, CONSISTENT), (1.0, OPEN), (5.0, NOT_FOUND)])
+@pytest.mark.parametrize(
+    ("thinned", "verdict"), [(0.2, CONSISTENT), (1.0, OPEN), (5.0, CONTRADICTED)]
+)
 def test_range_at_equal_couplings(thinned, verdict):
     finding = xor.epochs(made_xor.tree(thinned=thinned)).longer
     assert finding.verdict == verdict and finding.couplings == (220, 220)

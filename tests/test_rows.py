@@ -57,6 +57,11 @@ def test_powers_of_the_gradient_error():
     for name, lines in slopes.items():
         found = [line.slope for line in lines]
         np.testing.assert_allclose(finding.powers[name], (min(found), max(found)), rtol=1e-6)
+    worst = max(
+        abs(line.slope - p) for n, p in (("centered", 2), ("one_sided", 1)) for line in slopes[n]
+    )
+    power = 2 if "centred" in finding.estimate.of else 1
+    assert abs(finding.estimate.value - power) == pytest.approx(worst, rel=1e-6)
     ends = np.array([finding.powers["centered"], finding.powers["one_sided"]])
     assert (np.abs(ends - [[2], [1]]) < 0.2).all() == (finding.verdict[:10] == "consistent")
 
@@ -71,6 +76,9 @@ def test_gradients_as_training_meets_them():
     finding = said(ONE, "01_stability")
     assert list(finding.large.values()) == large.tolist()
     assert (finding.verdict == "no") == (max(low) > 0.05)
+    row = finding.estimate
+    assert (row.value, row.n) == (100 * large.max() / ds.sizes["seed"], ds.sizes["seed"])
+    np.testing.assert_allclose(row.low, 100 * low[int(large.argmax())], atol=1e-9)
 
 
 # ------------------------------------------------------------------------------------------- 02

@@ -6,7 +6,7 @@ and ``<!-- end -->`` is replaced by what the function of that name in `BLOCKS` r
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ import xarray as xr
 
 from ..paths import figures, project, results
 from ..store import read_tree
+from . import published
 from .figures import SUFFIXES, caption_of, figures_of
 from .findings import OPEN, Finding, statements
 from .notebooks import executed
@@ -98,19 +99,49 @@ def headlines() -> str:
     return "\n".join([*lines, "", f"![{headline(shown)}](figures/{shown}.png)"])
 
 
+def by_key() -> dict[str, Shown]:
+    """Every statement by its key, such as "02_Harder"."""
+    found: dict[str, Shown] = {}
+    for shown in all_statements():
+        key = f"{number(shown.notebook)}_{shown.finding.key}"
+        if key in found:
+            raise ValueError(f"statements: found two of the key {key!r}; one each is needed")
+        found[key] = shown
+    return found
+
+
 def findings() -> str:
     """The statements as a table, and below, folded, what was measured and what decides."""
-    rows = ["| statement | whose | verdict | shown in |", "|---|---|---|---|"]
-    details = []
-    for finding, notebook, figure in all_statements():
+    names = (
+        "statement",
+        "whose",
+        "verdict",
+        "number (95 % interval)",
+        "n",
+        "the paper's",
+        "shown in",
+    )
+    rows, details, shown = [_row(names), _row(["---"] * len(names))], [], by_key()
+    values = published.read(shown)
+    for key, (finding, notebook, figure) in shown.items():
+        ours = finding.estimate
+        told = f"{ours.of}: {ours.text}" if ours else ""
+        n = f"{ours.n} {ours.each}" if ours else ""
         links = f"[{number(notebook)}](notebooks/{notebook}.ipynb), [figure](figures/{figure}.png)"
-        rows.append(f"| {finding.statement} | {finding.whose} | {finding.verdict} | {links} |")
+        beside = published.compared(finding, values.get(key))
+        verdict = finding.verdict
+        rows.append(_row([finding.statement, finding.whose, verdict, told, n, beside, links]))
         details.append(
-            f"* **{finding.statement}** ({finding.verdict}): {finding.measured}. "
+            f"* **{finding.statement}** ({verdict}; {finding.by or 'see the rule'}): "
+            f"{finding.measured}. "
             f"*Rule: {finding.rule}.*".replace("..", ".").replace("?.", "?")
         )
     folded = "<details><summary>What was measured, and the rule of each verdict</summary>"
     return "\n".join([*rows, "", folded, "", *details, "", "</details>"])
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _minutes(tree: xr.DataTree) -> float:
@@ -289,7 +320,8 @@ def _anchor(notebook: str) -> str:
 
 def _files() -> dict[Path, str]:
     written = {project() / name: page(name) for name in PAGES}
-    return {**written, figures(PROFILE) / "README.md": gallery()}
+    values = published.text({key: shown.finding for key, shown in by_key().items()})
+    return {published.path(): values, **written, figures(PROFILE) / "README.md": gallery()}
 
 
 def stale() -> list[str]:

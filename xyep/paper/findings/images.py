@@ -9,7 +9,7 @@ import xarray as xr
 from ...cases import select
 from ...responses import affected
 from ..studies.images import chosen
-from . import CONSISTENT, NOT_FOUND, OPEN, Finding
+from . import CONSISTENT, NOT_FOUND, OPEN, Estimate, Finding
 from .statistics import LEVEL, Difference, holm, p_text, paired, percent, welch
 from .words import counted, label, traits_of
 
@@ -95,6 +95,15 @@ class Sparse(Finding):
         return NOT_FOUND if self.difference.high < -MARGIN else OPEN
 
     @property
+    def estimate(self) -> Estimate:
+        of = f"{self.local.name} less {self.dense.name}"
+        return self.difference.estimate(of, len(self.local.right))
+
+    @property
+    def by(self) -> str:
+        return f"margin −{100 * MARGIN:.1f} points"
+
+    @property
     def measured(self) -> str:
         words = [
             f"{net.name} {percent(net.right)}, {net.couplings:,} couplings"
@@ -170,6 +179,20 @@ class Question(Finding):
         if self.p >= LEVEL:
             return OPEN
         return "yes" if self.difference.mean > 0 else "no"
+
+    @property
+    def key(self) -> str:
+        """With the network that is asked about, as there are several."""
+        return f"Question_{self.other.network}"
+
+    @property
+    def estimate(self) -> Estimate:
+        of = f"{self.other.name} less {self.base.name}"
+        return self.difference.estimate(of, len(self.base.right))
+
+    @property
+    def by(self) -> str:
+        return f"{p_text(self.p)}, corrected over {self.of} questions (Holm)"
 
     @property
     def measured(self) -> str:
@@ -335,6 +358,16 @@ class Digits(Finding):
     def verdict(self) -> str:
         bar = max(EARLIER, self.baselines["nearest neighbour"])
         return "yes" if self.mean.low > bar else "no" if self.mean.high < bar else OPEN
+
+    @property
+    def estimate(self) -> Estimate:
+        ends = (100 * x for x in self.mean[:3])
+        return Estimate(f"test accuracy, {self.best.name}", *ends, "%", len(self.best.right))
+
+    @property
+    def by(self) -> str:
+        bar = max(EARLIER, self.baselines["nearest neighbour"])
+        return f"above {100 * bar:.1f} %"
 
     @property
     def measured(self) -> str:

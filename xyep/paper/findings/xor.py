@@ -9,8 +9,8 @@ import xarray as xr
 
 from ...cases import select
 from ..studies.epochs import best_rate, looks
-from . import CONSISTENT, NOT_FOUND, OPEN, PARTLY, Finding
-from .statistics import LEVEL, fisher_p, holm, listed, p_text, solves, wilson
+from . import CONSISTENT, CONTRADICTED, OPEN, Estimate, Finding
+from .statistics import LEVEL, fisher_p, holm, listed, p_text, share, solves, wilson
 from .survival import Fit, Median, fit, log_rank_p, log_times, long_form, median, times
 from .words import label, shells, traits_of
 
@@ -87,7 +87,22 @@ class Compared(Finding):
     def verdict(self) -> str:
         if len(self.slower) == len(self.medians):
             return CONSISTENT
-        return PARTLY if self.slower else NOT_FOUND if self.faster else OPEN
+        return CONTRADICTED if self.faster and not self.slower else OPEN
+
+    @property
+    def weakest(self) -> int:
+        """The distance at which the least is known."""
+        return max(self.p, key=self.p.__getitem__)
+
+    @property
+    def estimate(self) -> Estimate:
+        mine, other = self.medians[self.weakest]
+        of = f"median epochs at distance {self.weakest}; of the others {other.text(self.limit)}"
+        return Estimate(of, *mine, "epochs", self.seeds)
+
+    @property
+    def by(self) -> str:
+        return f"{p_text(self.p[self.weakest])}, the largest of {len(self.p)} corrected (Holm)"
 
     @property
     def measured(self) -> str:
@@ -109,7 +124,7 @@ class Harder(Compared):
     rule = (
         "with nearest neighbours alone, more epochs are needed than by an all-to-all network with "
         f"as many couplings, at every distance (log-rank test, Holm's correction, p < {LEVEL:g}); "
-        "partly, if at some"
+        "contradicted, if fewer at some distance and more at none; else open"
     )
 
 
@@ -121,7 +136,7 @@ class Range(Compared):
     rule = (
         "with nearest neighbours alone, more epochs are needed than with couplings of the longest "
         "range thinned at random to as many, at every distance (log-rank test, Holm's correction, "
-        f"p < {LEVEL:g}); partly, if at some"
+        f"p < {LEVEL:g}); contradicted, if fewer at some distance and more at none; else open"
     )
 
 
@@ -248,6 +263,16 @@ class OneLine(Finding):
         return _verdict(all(a for a, _ in found), any(b for _, b in found))
 
     @property
+    def estimate(self) -> Estimate:
+        of = "slope of log₁₀(epochs) over −log₁₀ of the response"
+        ends = self.line.interval(1)
+        return Estimate(of, float(self.line.b[1]), *ends, "", self.networks, "networks")
+
+    @property
+    def by(self) -> str:
+        return f"slope above 0, offsets within a factor of {FACTOR:g}"
+
+    @property
     def slope(self) -> str:
         low, high = self.line.interval(1)
         return f"{self.line.b[1]:.2f} ({low:.2f} to {high:.2f})"
@@ -281,6 +306,15 @@ class Elsewhere(Finding):
         return _verdict(*_factor(*self.offset[1:]))
 
     @property
+    def estimate(self) -> Estimate:
+        ends = (10**x for x in self.offset)
+        return Estimate("epochs over those predicted", *ends, "", self.networks, "networks")
+
+    @property
+    def by(self) -> str:
+        return f"margin: a factor of {FACTOR:g}"
+
+    @property
     def measured(self) -> str:
         return f"epochs over those predicted {times_text(*self.offset)}, {self.networks} networks"
 
@@ -298,10 +332,21 @@ class Size(Finding):
     )
     sizes: tuple[int, int]
     change: tuple[float, float, float]
+    networks: int
 
     @property
     def verdict(self) -> str:
         return _verdict(*_factor(*self.change[1:]))
+
+    @property
+    def estimate(self) -> Estimate:
+        small, large = self.sizes
+        of = f"epochs on {large}×{large} over those on {small}×{small}"
+        return Estimate(of, *(10**x for x in self.change), "", self.networks, "networks")
+
+    @property
+    def by(self) -> str:
+        return f"margin: a factor of {FACTOR:g}"
 
     @property
     def measured(self) -> str:
@@ -363,7 +408,8 @@ def size(tree: xr.DataTree) -> Size:
     ends = int(sizes.min()), int(sizes.max())
     columns = [(ds["shells"].values == s) & (ds["distance"].values == d) for s, d in sorted(pairs)]
     found = fitted(ds, [*columns, np.log2(sizes)])
-    return Size(ends, _with_interval(found, len(columns), np.log2(ends[1] / ends[0])))
+    change = _with_interval(found, len(columns), np.log2(ends[1] / ends[0]))
+    return Size(ends, change, ds.sizes["network"])
 
 
 def law(tree: xr.DataTree) -> Law:
@@ -403,6 +449,18 @@ class WiresHelp(Finding):
             return "no"
         enough = all(k >= SHARE * self.seeds for k in wires.values())
         return "yes" if enough and self.p and max(self.p.values()) < LEVEL else OPEN
+
+    @property
+    def estimate(self) -> Estimate:
+        d, k = min(self.solved["wires"].items(), key=lambda item: item[1])
+        return share(f"solve XOR with wires at distance {d}, the worst", k, self.seeds)
+
+    @property
+    def by(self) -> str:
+        if not self.p:
+            return f"at least {SHARE:.0%}"
+        worst = p_text(max(self.p.values()))
+        return f"at least {SHARE:.0%}; {worst}, the largest of {len(self.p)} corrected (Holm)"
 
     @property
     def measured(self) -> str:
