@@ -251,8 +251,6 @@ INVITATION = (
 
 def explorer(folder):
     """A lattice to play with; all that it needs is within the page, which works from a disk too."""
-    if not hasattr(xyep, "explore"):
-        return ""
     page = xyep.explore().save(folder / "lattice.html").read_text("utf-8")
     style = (Path(xyep.__file__).parent / "static" / "explore.css").read_text("utf-8")
     body = page.partition("</style>")[2].partition("</html>")[0]
