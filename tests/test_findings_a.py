@@ -19,7 +19,6 @@ from xyep.paper.findings import (
     CONSISTENT,
     CONTRADICTED,
     OPEN,
-    PARTLY,
     Finding,
     statements,
     statistics,

@@ -181,3 +181,24 @@ def test_the_numbers_of_a_figure():
     assert ["2: height over", "map", "", 2, 1, "5"] in rows
     assert ["2: height over", "image", "", 0, 0, "1.5"] in rows
     assert {row[1] for row in rows} == {"line", "points", "band", "bar", "map", "image"}
+
+
+def test_a_statement_shows_the_number_that_decides():
+    from pages import _statement
+
+    from xyep.paper.findings import Estimate, Finding
+
+    class Made(Finding):
+        statement, nodes, whose, rule = "It learns", ("runs",), "ours", "more than half"
+        verdict, measured, by = "yes", "37 of 50 seeds", "p = 0.001"
+        estimate = Estimate("share", 74.0, 60.4, 84.1, "%", 50)
+
+    class Tree:
+        children = {"runs": None}
+
+    entry = {"tree": Tree, "shown": {}, "made": {"runs": 3}}
+    text = _statement(Made(), "02_xor_training", entry, "02_law")
+    assert "**share: 74 (60 to 84) %**, 50 seeds, p = 0.001\n" in text
+    assert "{bdg-success}`yes`" in text and "*Rule:* more than half.\n" in text
+    assert "[data: runs](#node-02-runs)" in text
+    assert "[computed in cell 3](#cell-02-3)" in text

@@ -264,7 +264,12 @@ def _badge(verdict):
 
 # Findings and data
 
-BADGES = {"consistent with the paper": "success", "yes": "success", "partly": "warning"}
+BADGES = {
+    "consistent with the paper": "success",
+    "yes": "success",
+    "partly": "warning",
+    "contradicted here": "danger",
+}
 
 
 def findings(book):
@@ -300,6 +305,8 @@ def _statement(one, notebook, entry, figure):
             "",
             f"{_badge(one.verdict)} {{bdg-secondary-line}}`{one.whose}`",
             "",
+            typeset(_number(one)),
+            "",
             typeset(f"{measured.rstrip('.')}."),
             "",
             typeset(f"*Rule:* {one.rule.rstrip('.')}."),
@@ -308,6 +315,13 @@ def _statement(one, notebook, entry, figure):
             ":::",
         ]
     )
+
+
+def _number(one):
+    """The number that decides, with its interval, what it rests on and what it is held against."""
+    ours = one.estimate
+    told = [f"**{ours.of}: {ours.text}**", f"{ours.n} {ours.each}"] if ours else []
+    return ", ".join(filter(None, [*told, one.by]))
 
 
 def data(book):
