@@ -225,3 +225,171 @@ def test_wires():
     np.testing.assert_allclose([finding.p[pair] for pair in pairs], p, rtol=1e-6)
     enough = all(k >= 0.9 * n for (s, _), k in count.items() if s == "wires")
     assert (finding.verdict == "yes") == (enough and bool((p < 0.05).all()))
+
+
+# ------------------------------------------------------------------------------------------- 03
+
+THREE = "03_xor_lattice_responses"
+
+
+def test_far_response():
+    ds = stored(THREE)["responses"].to_dataset()
+    far = (ds["role"] == "hidden") & (ds["output_distance"] >= 3)
+    log = np.log(ds["nudge_response"].astype(float).where(far).mean("site"))
+    change = (log.isel(state=2) - log.isel(state=0)).transpose("network", "seed").values
+    p = holm(stats.ttest_1samp(change, 0, axis=1).pvalue)
+    finding = said(THREE, "03_decay")
+    found = [c.mean for c in finding.changes.values()]
+    np.testing.assert_allclose(found, change.mean(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(list(finding.p.values()), p, rtol=1e-6)
+    assert (finding.verdict == "yes") == bool(((p < 0.05) & (change.mean(axis=1) < 0)).all())
+
+
+def test_regions():
+    ds = stored(THREE)["responses"].to_dataset()
+    two = (ds["populations"] > 10).sum("seed").transpose("network", "state").values
+    n, p, more = ds.sizes["seed"], [], []
+    for before, _, after, noise, moved in two:
+        for control in (before, noise, moved):
+            p.append(stats.fisher_exact([[after, n - after], [control, n - control]]).pvalue)
+            more.append(after > control)
+    finding, p = said(THREE, "03_regions"), holm(np.array(p))
+    np.testing.assert_allclose(list(finding.p.values()), p, rtol=1e-6)
+    holds = ((p < 0.05) & more).reshape(-1, 3).all(axis=1)
+    tops = [stats.binomtest(int(k), n).proportion_ci(0.95, "wilson").high for k in two[:, 2]]
+    words = "consistent" if holds.all() else "not found"
+    nothing = not holds.any() and max(tops) < 0.5
+    assert finding.verdict.startswith(words if holds.all() or nothing else "open")
+
+
+def test_longer_skips_at_equal_couplings():
+    ds, p, rising = stored(THREE)["skips"].to_dataset(), [], []
+    finding = said(THREE, "03_skips").longer
+    for distance in finding.p:
+        one = ds.isel(network=((ds["distance"] == distance) & (ds["skip_range"] > 0)).values)
+        assert len(set(one["n_couplings"].values)) == 1
+        k = (one["test_solved"] >= 0.95).sum("seed").values
+        x, n = one["skip_range"].values, one.sizes["seed"]
+        share = k.sum() / (n * len(x))
+        score = (x * (k - n * share)).sum()
+        spread = np.sqrt(share * (1 - share) * n * ((x - x.mean()) ** 2).sum())
+        p.append(2 * stats.norm.sf(abs(score) / spread))
+        rising.append(score > 0)
+    p = holm(np.array(p))
+    np.testing.assert_allclose(list(finding.p.values()), p, rtol=1e-5)
+    held = (p < 0.05) & rising
+    assert finding.verdict.startswith("consistent") == bool(held.all())
+
+
+def test_early_responses_and_success():
+    ds, p, auc = stored(THREE)["skips"].to_dataset().isel(snapshot=1), [], []
+    for what in ("far_response", "signal"):
+        for k in ds["network"].values:
+            yes = ds["test_solved"].sel(network=k).values >= 0.95
+            if 5 <= yes.sum() <= yes.size - 5:
+                values = ds[what].sel(network=k).values
+                test = stats.mannwhitneyu(values[yes], values[~yes])
+                auc.append(test.statistic / (yes.sum() * (~yes).sum()))
+                p.append(test.pvalue)
+    finding, p = said(THREE, "03_skips").predicts, holm(np.array(p))
+    found = [a for areas in finding.areas.values() for a in areas.values()]
+    np.testing.assert_allclose([(a.auc, a.p) for a in found], np.array([auc, p]).T, rtol=1e-6)
+    most = ((p < 0.05) & (np.array(auc) > 0.5)).reshape(2, -1).mean(axis=1) > 0.5
+    assert (finding.verdict == "yes") == bool(most.any())
+
+
+def test_cuts():
+    solved = stored(THREE)["cuts"]["test_solved"] >= 0.95
+    p = []
+    for a, b in (("carriers", "others"), ("skips", "neighbours")):
+        a, b = solved.sel(arm=a).values, solved.sel(arm=b).values
+        only = int((a & ~b).sum()), int((b & ~a).sum())
+        p.append(stats.binomtest(only[0], max(1, sum(only))).pvalue)
+    finding = said(THREE, "03_cuts")
+    assert [int(r.sum()) for r in finding.solved.values()] == solved.sum("seed").values.tolist()
+    np.testing.assert_allclose(list(finding.p.values()), holm(np.array(p)), rtol=1e-6)
+
+
+# ------------------------------------------------------------------------------------------- 04
+
+FOUR = "04_iris_system_size"
+
+
+def chosen(ds):
+    """Test accuracy (network, run) at the learning rate that is best in validation."""
+    score = (ds["validation_accuracy"] - 1e-6 * ds["validation_cost"]).argmax("learning_rate")
+    return ds["test_accuracy"].isel(learning_rate=score).astype(float)
+
+
+def division(values):
+    return values.values.reshape(-1, 5).mean(axis=1)
+
+
+def tost(difference, margin=0.02):
+    return max(
+        stats.ttest_1samp(difference, margin, alternative="less").pvalue,
+        stats.ttest_1samp(difference, -margin, alternative="greater").pvalue,
+    )
+
+
+def best(ds, family):
+    """The network and rate that are best in validation, of each run."""
+    mine = ds.isel(network=ds["family"].isin(family).values)
+    score = (mine["validation_accuracy"] - 1e-6 * mine["validation_cost"]).transpose("run", ...)
+    place = score.values.reshape(mine.sizes["run"], -1).argmax(axis=1)
+    test = mine["test_accuracy"].astype(float).transpose("run", ...).values
+    picked = np.take_along_axis(test.reshape(len(test), -1), place[:, None], 1)[:, 0]
+    return picked.reshape(-1, 5).mean(axis=1)
+
+
+def test_networks_within_the_margin():
+    differences = []
+    for table in ("iris", "digits"):
+        ds = stored(FOUR)[table].to_dataset()
+        test = chosen(ds)
+        near = ds["network"][(ds["family"] == "lattice") & (ds["shells"] == 1)]
+        near = min(near.values, key=lambda n: int(ds["n_couplings"].sel(network=n)))
+        for family in ("all_to_all", "layered"):
+            names = ds["network"].values[ds["family"].values == family]
+            dense = min(names, key=lambda n: int(ds["n_couplings"].sel(network=n)))
+            apart = test.sel(network=near, drop=True) - test.sel(network=dense, drop=True)
+            differences.append(division(apart))
+        differences.append(best(ds, ["lattice"]) - best(ds, ["all_to_all", "layered"]))
+    found = said(FOUR, "04_margin").comparable
+    equal = [e for one in found for e in one.pairs.values()]
+    means, p = [d.mean() for d in differences], holm(np.array([tost(d) for d in differences]))
+    np.testing.assert_allclose([e.difference.mean for e in equal], means, atol=1e-6)
+    np.testing.assert_allclose([e.p for e in equal], p, rtol=1e-3)
+    for one, decides in zip(found, (p[:2], p[2:3], p[3:5], p[5:])):
+        assert (one.verdict in ("consistent with the paper", "yes")) == bool((decides < 0.05).all())
+
+
+def test_plain_classifiers_within_the_margin():
+    p, means = [], []
+    for table in ("iris", "digits"):
+        mine = best(stored(FOUR)[table].to_dataset(), ["lattice"])
+        ds = stored(FOUR)[f"{table}_baselines"].to_dataset()
+        place = ds["validation_accuracy"].argmax("setting")
+        for other in ds["test_accuracy"].isel(setting=place).astype(float):
+            means.append((mine - division(other)).mean())
+            p.append(tost(mine - division(other)))
+    found = list(said(FOUR, "04_margin").plain.pairs.values())
+    np.testing.assert_allclose([e.difference.mean for e in found], means, atol=1e-6)
+    np.testing.assert_allclose([e.p for e in found], holm(np.array(p)), rtol=1e-3)
+
+
+@pytest.mark.parametrize(("axis", "other"), [("size", "distance"), ("distance", "size")])
+def test_size_and_distance(axis, other):
+    ds = stored(FOUR)["rows"].to_dataset()
+    test, p = chosen(ds), []
+    for s in np.unique(ds["shells"]):
+        for k in np.unique(ds[other]):
+            one = test.isel(network=((ds["shells"] == s) & (ds[other] == k)).values)
+            first, last = (
+                one.isel(network=int(f(one[axis].values))) for f in (np.argmin, np.argmax)
+            )
+            p.append(tost(division(last) - division(first)))
+    finding = getattr(said(FOUR, "04_size"), axis)
+    p = holm(np.array(p))
+    np.testing.assert_allclose([e.p for e in finding.pairs.values()], p, rtol=1e-3)
+    assert (finding.verdict == "no") == bool((p < 0.05).all())

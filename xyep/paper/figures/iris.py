@@ -104,7 +104,7 @@ def _caption_couplings(f: Couplings) -> str:
 def _draw_margin(tree: xr.DataTree, finding: Margin) -> Canvas:
     figure, axes = subplots(1, 2, height=2.6, sharex=False, sharey=True)
     for axis, (table, text) in zip(axes, TABLES.items()):
-        local = {w: e for (t, w), e in finding.comparable.pairs.items() if t == table}
+        local = finding.of(table)
         outside = {w: e for (t, w), e in finding.plain.pairs.items() if t == table}
         shown = local | {f"best lattice − {w.partition(',')[0]}": e for w, e in outside.items()}
         for y, (words, equal) in enumerate(shown.items()):
@@ -127,10 +127,10 @@ def _draw_margin(tree: xr.DataTree, finding: Margin) -> Canvas:
 
 
 def _caption_margin(f: Margin) -> str:
-    pairs = f.comparable.pairs
-    within = sum(e.within for e in pairs.values())
+    pairs = [e for table in TABLES for e in f.of(table).values()]
+    within = sum(e.within for e in pairs)
     plainly = sum(e.within for e in f.plain.pairs.values())
-    n = f.comparable.divisions
+    n = f.plain.divisions
     return (
         f"**Of {len(pairs)} comparisons with dense networks, {within} are shown to be within "
         f"{100 * MARGIN:.0f} points; of {len(f.plain.pairs)} with plain classifiers, {plainly}.** "

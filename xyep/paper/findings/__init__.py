@@ -12,7 +12,6 @@ import numpy as np
 #: Verdicts on statements. Of a question, the answers are "yes" and "no".
 CONSISTENT, CONTRADICTED = "consistent with the paper", "contradicted here"
 NOT_FOUND, OPEN = "not found", "open"
-PARTLY = "partly"
 
 
 class Estimate(NamedTuple):

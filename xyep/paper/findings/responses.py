@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 from scipy import stats
 
-from . import CONSISTENT, NOT_FOUND, OPEN, PARTLY, Finding
+from . import CONSISTENT, CONTRADICTED, NOT_FOUND, OPEN, Estimate, Finding
 from .statistics import (
     LEVEL,
     Difference,
@@ -20,6 +20,7 @@ from .statistics import (
     p_text,
     paired,
     quartiles,
+    share,
     solves,
     wilson,
 )
@@ -83,6 +84,15 @@ def factor(change: Difference) -> str:
     return f"×{mean:.2f} ({low:.2f} to {high:.2f})"
 
 
+def largest(p: Mapping[Any, float]) -> str:
+    """What decides where all tests must.
+
+    >>> largest({"a": 0.02, "b": 0.01})
+    'p = 0.02, the largest of 2 corrected (Holm)'
+    """
+    return f"{p_text(max(p.values()))}, the largest of {len(p)} corrected (Holm)"
+
+
 @dataclass(frozen=True)
 class Weakened(Finding):
     """By what factor training changes the far nudge response, and training on noise."""
@@ -119,6 +129,16 @@ class Weakened(Finding):
         ]
         return f"{self.seeds} seeds, 95 % intervals; {'; '.join(words)}"
 
+    @property
+    def estimate(self) -> Estimate:
+        name = max(self.p, key=self.p.__getitem__)
+        ends = (float(x) for x in np.exp(self.changes[name][:3]))
+        return Estimate(f"far response after over before, {name}", *ends, "", self.seeds)
+
+    @property
+    def by(self) -> str:
+        return largest(self.p)
+
 
 def weakened(tree: xr.DataTree) -> Weakened:
     ds = responses_of(tree)
@@ -145,8 +165,8 @@ class Regions(Finding):
     rule = (
         "two populations of log response over the hidden sites (two Gaussians over one by more "
         f"than {BIC:g} in BIC, peaks apart) in more trained runs than in each of three controls, "
-        f"on every lattice (Fisher's exact test, Holm's correction, p < {LEVEL:g}); partly, if on "
-        "some; not found, if on every lattice the 95 % interval of the share is below one half"
+        f"on every lattice (Fisher's exact test, Holm's correction, p < {LEVEL:g}); not found, if "
+        "on none, and on every lattice the 95 % interval of the share is below one half; else open"
     )
 
     def holds(self, name: str) -> bool:
@@ -157,7 +177,7 @@ class Regions(Finding):
     def verdict(self) -> str:
         held = [self.holds(name) for name in self.two]
         if any(held):
-            return CONSISTENT if all(held) else PARTLY
+            return CONSISTENT if all(held) else OPEN
         tops = [wilson(two["after"].sum(), two["after"].size)[1] for two in self.two.values()]
         return NOT_FOUND if max(tops) < 0.5 else OPEN
 
@@ -168,8 +188,18 @@ class Regions(Finding):
             + ", ".join(f"{count(two[c])} {text}" for c, text in CONTROLS.items())
             for name, two in self.two.items()
         ]
-        least = min(self.p.values())
-        return f"runs with two populations. {'. '.join(words)}. Smallest {p_text(least)}"
+        return f"runs with two populations. {'. '.join(words)}"
+
+    @property
+    def estimate(self) -> Estimate:
+        name = max(self.two, key=lambda name: self.two[name]["after"].mean())
+        runs = self.two[name]["after"]
+        of = f"trained runs with two populations where they are most, {name}"
+        return share(of, int(runs.sum()), len(runs))
+
+    @property
+    def by(self) -> str:
+        return f"{p_text(min(self.p.values()))}, the smallest of {len(self.p)} corrected (Holm)"
 
 
 def regions(tree: xr.DataTree) -> Regions:
@@ -236,7 +266,8 @@ class Longer(Finding):
     whose = "paper (longer skips help)"
     rule = (
         "success rises with the range of the skips at every distance of the inputs "
-        f"(Cochran–Armitage test, Holm's correction, p < {LEVEL:g}); partly, if at some"
+        f"(Cochran–Armitage test, Holm's correction, p < {LEVEL:g}); contradicted, if it falls at "
+        "some and rises at none; else open"
     )
 
     @property
@@ -246,9 +277,23 @@ class Longer(Finding):
     @property
     def verdict(self) -> str:
         if any(self.rising):
-            return CONSISTENT if all(self.rising) else PARTLY
+            return CONSISTENT if all(self.rising) else OPEN
         falling = [slope(runs) < 0 and self.p[d] < LEVEL for d, runs in self.solved.items()]
-        return NOT_FOUND if all(falling) else OPEN
+        return CONTRADICTED if any(falling) else OPEN
+
+    @property
+    def estimate(self) -> Estimate:
+        distance = max(self.p, key=self.p.__getitem__)
+        x, y = _by_range(self.solved[distance])
+        line = stats.linregress(x, 100 * y)
+        half = stats.t.ppf(0.975, len(x) - 2) * line.stderr
+        of = f"rise of success with one more of range, inputs at distance {distance}"
+        ends = float(line.slope), float(line.slope - half), float(line.slope + half)
+        return Estimate(of, *ends, "points", len(x), "runs")
+
+    @property
+    def by(self) -> str:
+        return largest(self.p)
 
     @property
     def measured(self) -> str:
@@ -346,6 +391,7 @@ class Predicts(Finding):
     """How well early responses predict success within each network."""
 
     epoch: int
+    seeds: int
     areas: dict[str, dict[str, Area]]  # predictor → network → area
 
     nodes = ("skips",)
@@ -364,6 +410,27 @@ class Predicts(Finding):
     def verdict(self) -> str:
         most = [2 * self.predicted(what) > len(areas) for what, areas in self.areas.items()]
         return "yes" if any(most) else OPEN
+
+    @property
+    def better(self) -> str:
+        """The predictor with the larger median area."""
+        return max(
+            self.areas, key=lambda what: np.median([a.auc for a in self.areas[what].values()])
+        )
+
+    @property
+    def estimate(self) -> Estimate | None:
+        found = sorted(self.areas[self.better].items(), key=lambda item: item[1].auc)
+        if not found:
+            return None
+        name, a = found[len(found) // 2]
+        of = f"AUC of the {PREDICTORS[self.better]}, {name}, the middle one of {len(found)}"
+        return Estimate(of, *a[:3], "", self.seeds)
+
+    @property
+    def by(self) -> str:
+        counts = [f"{PREDICTORS[w]} in {self.predicted(w)}/{len(a)}" for w, a in self.areas.items()]
+        return f"above 1/2 at corrected p (Holm): {', '.join(counts)}"
 
     @property
     def measured(self) -> str:
@@ -395,7 +462,7 @@ def predicts(tree: xr.DataTree) -> Predicts:
         what: {name: a._replace(p=float(next(p))) for name, a in found.items()}
         for what, found in areas.items()
     }
-    return Predicts(int(ds["snapshot"]), corrected)
+    return Predicts(int(ds["snapshot"]), ds.sizes["seed"], corrected)
 
 
 @dataclass(frozen=True)
@@ -442,7 +509,8 @@ class Cuts(Finding):
     whose = "paper (skips help by keeping long-range responses alive)"
     rule = (
         "training goes on after the cut; fewer seeds solve XOR than after as many other couplings "
-        f"of nearest |J| are cut (McNemar's exact test, Holm's correction, p < {LEVEL:g})"
+        f"of nearest |J| are cut (McNemar's exact test, Holm's correction, p < {LEVEL:g}); "
+        "contradicted, if more do; else open"
     )
 
     def costs(self, arm: str) -> bool:
@@ -454,7 +522,17 @@ class Cuts(Finding):
         if self.costs("carriers"):
             return CONSISTENT
         more = self.solved["carriers"].mean() > self.solved["others"].mean()
-        return NOT_FOUND if more and self.p["carriers"] < LEVEL else OPEN
+        return CONTRADICTED if more and self.p["carriers"] < LEVEL else OPEN
+
+    @property
+    def estimate(self) -> Estimate:
+        runs = self.solved["carriers"], self.solved["others"]
+        of = "success after carriers are cut, less that after as many others are"
+        return paired(*runs).estimate(of, len(runs[0]))
+
+    @property
+    def by(self) -> str:
+        return f"{p_text(self.p['carriers'])}, corrected (Holm over {len(self.p)})"
 
     @property
     def measured(self) -> str:
