@@ -22,6 +22,23 @@ Found = xr.Dataset | xr.DataTree | dict[str, xr.Dataset]
 #: Node of the runs that the other nodes are made from.
 RUNS = "runs"
 
+#: Long names and units of what studies measure, beside those of `xyep.records`.
+DESCRIBED = {
+    "arm": ("what is cut", "1"),
+    "at_pole": ("share of samples at a pole of the cost", "1"),
+    "couplings": ("coupling parameters", "1"),
+    "epochs": ("epochs until XOR was solved", "1"),
+    "hops": ("couplings from input to output", "1"),
+    "input_distance": ("distance from the nearest input", "lattice constant"),
+    "left_basin": ("share of samples that leave their basin", "1"),
+    "longest": ("length of the longest coupling", "lattice constant"),
+    "once": ("equilibria met once", "1"),
+    "run": ("number of the run", "1"),
+    "setting": ("number of the setting", "1"),
+    "state": ("when, or which control", "1"),
+    "twice": ("equilibria met twice", "1"),
+}
+
 
 def earlier(notebook: str, profile: str) -> xr.DataTree:
     """Results of another notebook at a profile; at "mine", those of the paper where there are none.
@@ -163,7 +180,9 @@ class Study:
                 "made_in_s": round(time.monotonic() - started, 1),
                 **provenance(),
             }
-            found = {path: ds.assign_attrs(attrs) for path, ds in nodes_of(made, node).items()}
+            found = {
+                path: described(ds).assign_attrs(attrs) for path, ds in nodes_of(made, node).items()
+            }
         twice = sorted(set(found) & {RUNS, *self.nodes})
         if twice:
             raise ValueError(f"node: {', '.join(twice)} is there already; another name is needed")
@@ -187,6 +206,14 @@ class Study:
             self.kept = self._open()
         discard_partial(self.store)
         return self.kept
+
+
+def described(ds: xr.Dataset) -> xr.Dataset:
+    """With `DESCRIBED` where there is no long name yet."""
+    for name, variable in ds.variables.items():
+        for key, text in zip(("long_name", "units"), DESCRIBED.get(str(name), ())):
+            variable.attrs.setdefault(key, text)
+    return ds
 
 
 def _first(path: str) -> str:
