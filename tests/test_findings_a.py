@@ -292,8 +292,10 @@ def test_figures_draw_and_caption_their_finding(module, name, made):
     assert "reproduced" not in caption and "**" not in bold
     for statement in statements(finding):
         assert isinstance(statement, Finding)
-        for field in ("statement", "whose", "rule", "measured", "verdict"):
+        for field in ("statement", "whose", "rule", "measured", "verdict", "by"):
             assert getattr(statement, field).strip()
+        ours = statement.estimate
+        assert ours.low <= ours.value <= ours.high and ours.n > 0 and ours.of
     with mpl.rc_context(RC):
         canvas = figure.draw(results, finding)
         canvas.draw_without_rendering()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -16,12 +16,14 @@ from .statistics import (
     count_interval,
     fisher_p,
     holm,
+    largest,
     listed,
     p_text,
     paired,
     quartiles,
     share,
     solves,
+    weakest,
     wilson,
 )
 from .words import Budget, budget_of, shells
@@ -84,15 +86,6 @@ def factor(change: Difference) -> str:
     return f"×{mean:.2f} ({low:.2f} to {high:.2f})"
 
 
-def largest(p: Mapping[Any, float]) -> str:
-    """What decides where all tests must.
-
-    >>> largest({"a": 0.02, "b": 0.01})
-    'p = 0.02, the largest of 2 corrected (Holm)'
-    """
-    return f"{p_text(max(p.values()))}, the largest of {len(p)} corrected (Holm)"
-
-
 @dataclass(frozen=True)
 class Weakened(Finding):
     """By what factor training changes the far nudge response, and training on noise."""
@@ -131,7 +124,7 @@ class Weakened(Finding):
 
     @property
     def estimate(self) -> Estimate:
-        name = max(self.p, key=self.p.__getitem__)
+        name = weakest(self.p)
         ends = (float(x) for x in np.exp(self.changes[name][:3]))
         return Estimate(f"far response after over before, {name}", *ends, "", self.seeds)
 
@@ -283,7 +276,7 @@ class Longer(Finding):
 
     @property
     def estimate(self) -> Estimate:
-        distance = max(self.p, key=self.p.__getitem__)
+        distance = weakest(self.p)
         x, y = _by_range(self.solved[distance])
         line = stats.linregress(x, 100 * y)
         half = stats.t.ppf(0.975, len(x) - 2) * line.stderr

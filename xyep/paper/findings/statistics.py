@@ -1,7 +1,7 @@
 """Statistics of findings: intervals, tests, and how they are written."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -15,6 +15,7 @@ SOLVED = 0.95
 #: Level at which a difference counts.
 LEVEL = 0.05
 
+Key = TypeVar("Key")
 Values = TypeVar("Values", np.ndarray, xr.DataArray)
 
 
@@ -205,6 +206,20 @@ def p_text(p: float) -> str:
     ('p = 0.031', 'p < 0.001')
     """
     return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
+def weakest(p: Mapping[Key, float]) -> Key:
+    """Where the largest p is."""
+    return max(p, key=p.__getitem__)
+
+
+def largest(p: Mapping[Any, float]) -> str:
+    """The largest of several corrected p, in words.
+
+    >>> largest({"7×7": 0.01, "9×9": 0.03})
+    'p = 0.03, the largest of 2 corrected (Holm)'
+    """
+    return f"{p_text(max(p.values()))}, the largest of {len(p)} corrected (Holm)"
 
 
 def listed(words: Sequence[str]) -> str:

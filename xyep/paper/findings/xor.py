@@ -10,7 +10,18 @@ import xarray as xr
 from ...cases import select
 from ..studies.epochs import best_rate, looks
 from . import CONSISTENT, CONTRADICTED, OPEN, Estimate, Finding
-from .statistics import LEVEL, fisher_p, holm, listed, p_text, share, solves, wilson
+from .statistics import (
+    LEVEL,
+    fisher_p,
+    holm,
+    largest,
+    listed,
+    p_text,
+    share,
+    solves,
+    weakest,
+    wilson,
+)
 from .survival import Fit, Median, fit, log_rank_p, log_times, long_form, median, times
 from .words import label, shells, traits_of
 
@@ -90,19 +101,15 @@ class Compared(Finding):
         return CONTRADICTED if self.faster and not self.slower else OPEN
 
     @property
-    def weakest(self) -> int:
-        """The distance at which the least is known."""
-        return max(self.p, key=self.p.__getitem__)
-
-    @property
     def estimate(self) -> Estimate:
-        mine, other = self.medians[self.weakest]
-        of = f"median epochs at distance {self.weakest}; of the others {other.text(self.limit)}"
+        distance = weakest(self.p)
+        mine, other = self.medians[distance]
+        of = f"median epochs at distance {distance}; of the others {other.text(self.limit)}"
         return Estimate(of, *mine, "epochs", self.seeds)
 
     @property
     def by(self) -> str:
-        return f"{p_text(self.p[self.weakest])}, the largest of {len(self.p)} corrected (Holm)"
+        return largest(self.p)
 
     @property
     def measured(self) -> str:
@@ -459,8 +466,7 @@ class WiresHelp(Finding):
     def by(self) -> str:
         if not self.p:
             return f"at least {SHARE:.0%}"
-        worst = p_text(max(self.p.values()))
-        return f"at least {SHARE:.0%}; {worst}, the largest of {len(self.p)} corrected (Holm)"
+        return f"at least {SHARE:.0%}; {largest(self.p)}"
 
     @property
     def measured(self) -> str:
