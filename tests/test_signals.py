@@ -200,3 +200,26 @@ def test_two_processes_on_one_store(tmp_path):
     process.communicate()
     with pytest.raises(xyep.StoreError, match="holds another run"):
         xyep.train_ensemble(cases, store=store, scheduler="threads")
+
+
+def test_eight_processes_on_one_store(tmp_path):
+    store = tmp_path / "a.zarr"
+    lock = tmp_path / ".a.zarr.lock"
+    begun = [start(store, 3000, 400)]
+    try:
+        wait_for((partial_folder(store) / "a" / "0.npz").exists)
+        begun += [start(store, 3000, 400) for _ in range(7)]
+        for other in begun[1:]:
+            _, errors = other.communicate(timeout=300)
+            message = f"a.zarr is being written by process {begun[0].pid}"
+            assert other.returncode == 1
+            assert message in errors.strip().splitlines()[-1]
+        assert begun[0].poll() is None
+        begun[0].kill()
+        begun[0].communicate()
+        begun.append(start(store, 3000, 400))
+        wait_for(lambda: lock.read_text().startswith(f"process {begun[-1].pid} "))
+    finally:
+        for process in begun:
+            process.kill()
+            process.communicate()
