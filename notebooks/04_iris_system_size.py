@@ -23,7 +23,7 @@
 # other samples is set aside for validation. Every network is trained at every learning rate on
 # every division; **which rate counts for a run is decided by its own validation samples** (nested
 # cross-validation; where rates tie, by the cost on them). Tests are after the last epoch, from 20
-# random initial states a sample. Classifiers of scikit-learn have as many settings, chosen in the
+# random initial states a sample. Classifiers of scikit-learn have five settings each, chosen in the
 # same way on the same divisions.
 #
 # **Networks.** Dense: all-to-all, and layered with one hidden layer. Local: square lattices with
@@ -57,11 +57,12 @@ workers = None  # runs at a time; None for one a core. Results do not depend on 
 scheduler = None  # "threads", "processes" (default) or the address of a dask.distributed scheduler
 epochs = 200  # of all training samples in one batch, one random initial state each
 runs = 50  # of each network and learning rate; five test each sample once
-learning_rates = [0.05, 0.1, 0.2, 0.4, 0.8]  # of Adam at first, decaying to 0 as half a cosine
+iris_rates = [0.025, 0.05, 0.1, 0.2, 0.4, 0.8]  # of Adam at first, to 0 as half a cosine
 iris_all_to_all = [10, 16]  # sites; the first of each list is that of equal couplings
 iris_hidden = [6, 16]  # sites of the hidden layer
 iris_near = [5, 9]  # size of lattices of nearest neighbours
 iris_far = [5]  # of 4 shells; none is compared at equal couplings
+digits_rates = [0.05, 0.1, 0.2, 0.4, 0.8]
 digits_all_to_all = [16, 32]
 digits_hidden = [7, 32]
 digits_near = [7, 11]
@@ -70,7 +71,7 @@ relu = [16, 32]  # hidden units of the ReLU network, for Iris and digits
 sizes = [9, 13, 17]  # of lattices with inputs and outputs in rows
 distances = [1, 2, 4]  # of these rows
 shells = [1, 4]
-size_rates = [0.1, 0.3]  # learning rates there
+size_rates = [0.1, 0.2, 0.4, 0.8]  # learning rates there
 
 # %%
 from xyep.paper import figures, studies
@@ -83,12 +84,12 @@ study = studies.Study(notebook, globals())
 
 # %%
 iris = studies.table_networks("iris", iris_all_to_all, iris_hidden, iris_near, iris_far)
-study.train(studies.nested, "iris", iris, learning_rates, epochs, runs, node="iris")
+study.train(studies.nested, "iris", iris, iris_rates, epochs, runs, node="iris")
 study(studies.baselines, "iris", relu[0], runs, node="iris_baselines")
 
 # %%
 digits = studies.table_networks("digits", digits_all_to_all, digits_hidden, digits_near, digits_far)
-study.train(studies.nested, "digits", digits, learning_rates, epochs, runs, node="digits")
+study.train(studies.nested, "digits", digits, digits_rates, epochs, runs, node="digits")
 study(studies.baselines, "digits", relu[1], runs, node="digits_baselines")
 
 # %% [markdown]

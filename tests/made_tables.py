@@ -47,7 +47,8 @@ def baselines(means):
     dims = ("classifier", "setting", "run")
     names = ["linear discriminant", "logistic regression", "ReLU network, 16 hidden"]
     return xr.Dataset(
-        {"test_accuracy": (dims, right), "validation_accuracy": (dims, right)},
+        {"test_accuracy": (dims, right), "validation_accuracy": (dims, right)}
+        | {"validation_cost": (dims, 1 - right), "setting_value": (dims[:2], right[..., 0])},
         {"classifier": names, "setting": np.arange(3), "run": np.arange(RUNS)},
     )
 

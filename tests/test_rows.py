@@ -369,7 +369,7 @@ def test_plain_classifiers_within_the_margin():
     for table in ("iris", "digits"):
         mine = best(stored(FOUR)[table].to_dataset(), ["lattice"])
         ds = stored(FOUR)[f"{table}_baselines"].to_dataset()
-        place = ds["validation_accuracy"].argmax("setting")
+        place = (ds["validation_accuracy"] - 1e-6 * ds["validation_cost"]).argmax("setting")
         for other in ds["test_accuracy"].isel(setting=place).astype(float):
             means.append((mine - division(other)).mean())
             p.append(tost(mine - division(other)))

@@ -16,7 +16,8 @@ CLASSIFIERS = ("-", (0, (4, 1.5)), (0, (1, 1)))
 
 def _draw_settings(tree: xr.DataTree, finding: Settings) -> Canvas:
     figure, axes = subplots(1, 2, height=2.9, sharex=True)
-    for axis, (table, found) in zip(axes, finding.accuracy.items()):
+    for axis, table in zip(axes, TABLES):
+        found = finding.accuracy[table]
         ds, seen = findings.table_of(tree, table), set()
         for network, (name, values) in zip(ds["network"].values, found.items()):
             style = look(traits_of(ds, network))
@@ -36,13 +37,14 @@ def _draw_settings(tree: xr.DataTree, finding: Settings) -> Canvas:
 
 
 def _caption_settings(f: Settings) -> str:
-    ends, n = f.at_an_end, sum(map(len, f.accuracy.values()))
-    text = f"at an end of the grid for {listed(ends)}" if ends else "inside the grid for every one"
+    ends = f.at_an_end
+    text = f" At an end: {listed(ends[:3])}." if ends else ""
+    text = text.replace(".", f", and {len(ends) - 3} more.", 1) if len(ends) > 3 else text
     return (
-        f"**Of {n} networks, {n - len(ends)} have their best learning rate inside the grid.** "
-        f"Mean error on validation samples over {f.runs} divisions; open: the larger network of a "
-        f"kind. The best rate is {text}. For each run the rate is chosen by its own validation "
-        "samples."
+        f"**Of {f.networks} networks, {f.networks - len(ends)} have their best learning rate "
+        f"inside the grid.** Mean error on validation samples over {f.runs} divisions; open: the "
+        "larger network of a kind. Lattices with inputs and outputs in rows are counted and not "
+        f"drawn.{text} For each run the rate is chosen by its own validation samples."
     )
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
@@ -20,8 +22,8 @@ from ..findings.responses import (
     Skips,
     Weakened,
 )
-from ..findings.statistics import p_text, quartiles
-from .style import Figure, Look, band, letters, look, subplots, success
+from ..findings.statistics import count, p_text, quartiles
+from .style import Figure, Look, band, letters, look, plain, subplots, success
 
 #: States of a lattice: colours that no network has.
 STATES = {
@@ -62,11 +64,11 @@ def _draw_decay(tree: xr.DataTree, finding: Weakened) -> Canvas:
 
 def _caption_decay(f: Weakened) -> str:
     changes = {name: np.exp(change.mean) for name, change in f.changes.items()}
-    least, most = max(changes.values()), min(changes.values())
+    ends = min(changes.values()), max(changes.values())
     return (
-        f"**Training weakens the far nudge response in {f.fallen} of {len(changes)} lattices, to "
-        f"{least:.2f} to {most:.2f} of what it was.** Medians of {f.seeds} seeds, before and after "
-        "with quartiles. (a–d) Movement of hidden sites for 1 rad of the output under nudging, "
+        f"**Training weakens the far nudge response in {f.fallen} of {len(changes)} lattices; what "
+        f"is left of it is {ends[0]:.2f} to {ends[1]:.2f}.** Medians of {f.seeds} seeds, before "
+        "and after with quartiles. (a–d) Movement of hidden sites for 1 rad of the nudged output, "
         "(e–h) for 1 rad of an input; grey: distance of the inputs. |J| moved: the couplings after "
         "training at other places, with random signs. Paired t-tests, Holm's correction."
     )
@@ -99,26 +101,25 @@ def _draw_maps(tree: xr.DataTree, finding: Maps) -> Canvas:
     return figure
 
 
-def _border(axis, inside: np.ndarray) -> None:
+def _border(axis: Axes, inside: np.ndarray) -> None:
     """A line around the sites that are inside."""
-    framed = np.pad(inside, 1)
-    for (y, x), here in np.ndenumerate(framed):
-        for dy, dx in ((0, 1), (1, 0)):
-            if y + dy < framed.shape[0] and x + dx < framed.shape[1]:
-                if here != framed[y + dy, x + dx]:
-                    ends = ([x - 0.5, x - 0.5], [y - 1.5, y - 0.5])
-                    if dy:
-                        ends = ([x - 1.5, x - 0.5], [y - 0.5, y - 0.5])
-                    axis.plot(*ends, color="w", lw=1.6, solid_capstyle="round")
-                    axis.plot(*ends, color="k", lw=0.7, solid_capstyle="round")
+    framed, ends = np.pad(inside, 1), []
+    for y, x in np.argwhere(framed[:, :-1] != framed[:, 1:]):
+        ends.append([(x - 0.5, y - 1.5), (x - 0.5, y - 0.5)])
+    for y, x in np.argwhere(framed[:-1] != framed[1:]):
+        ends.append([(x - 1.5, y - 0.5), (x - 0.5, y - 0.5)])
+    for color, width in (("w", 2.0), ("k", 0.9)):
+        axis.add_collection(
+            LineCollection(ends, colors=color, linewidths=width, capstyle="round", clip_on=False)
+        )
 
 
 def _caption_maps(f: Maps) -> str:
     shares = {p.title: f"{100 * p.share:.0f} %" for p in f.pictures}
     words = "; ".join(f"{title}: {share}" for title, share in shares.items())
     return (
-        f"**At a threshold of {FRACTION:.0%} a border can be drawn in every state, also where "
-        f"nothing is learned.** {f.name}: nudge response of hidden sites over the largest; "
+        f"**At a threshold of {100 * FRACTION:.0f} % a border can be drawn in every state, also "
+        f"where nothing is learned.** {f.name}: nudge response of hidden sites over the largest; "
         f"triangles: inputs, square: output. Share of sites within the border: {words}. One run "
         "each; tests follow."
     )
@@ -171,13 +172,17 @@ def _draw_regions(tree: xr.DataTree, finding: Regions) -> Canvas:
 
 
 def _caption_regions(f: Regions) -> str:
-    shares = [two["after"].mean() for two in f.two.values()]
+    shares = [100 * two["after"].mean() for two in f.two.values()]
+    control, runs = max(
+        ((text, two[c]) for two in f.two.values() for c, text in CONTROLS.items()),
+        key=lambda item: item[1].mean(),
+    )
     return (
-        f"**Two populations of hidden sites: {f.verdict}; they are seen in {100 * min(shares):.0f} "
-        f"to {100 * max(shares):.0f} % of the trained runs of a lattice.** (a–d) Runs in which two "
-        f"Gaussians describe the log responses better than one (ΔBIC > {BIC:g}, peaks apart), 95 % "
-        "intervals. (e–h) Share of hidden sites above a threshold, medians: it falls smoothly. "
-        f"Fisher's exact test against each control, smallest {p_text(min(f.p.values()))} (Holm)."
+        f"**Affected and marginal regions as two populations: {f.verdict}; {min(shares):.0f} to "
+        f"{max(shares):.0f} % of the trained runs of a lattice show them.** (a–d) Runs in which "
+        f"two Gaussians describe the log responses better than one (ΔBIC > {BIC:g}, peaks apart), "
+        f"95 % intervals; most among controls: {control}, {count(runs)}. (e–h) Share of hidden "
+        "sites above a threshold, medians: it falls smoothly."
     )
 
 
@@ -221,6 +226,7 @@ def _draw_skips(tree: xr.DataTree, finding: Skips) -> Canvas:
     axes[0].set(ylabel="share of seeds that solve XOR", ylim=(-0.03, 1.05))
     axes[0].legend(fontsize="x-small", loc="lower right")
     axes[1].set(yscale="log", ylabel="far nudge response (rad/rad)")
+    plain(axes[1].yaxis)
     names = list(next(iter(finding.predicts.areas.values())))
     for (what, areas), marker, shift in zip(finding.predicts.areas.items(), "oD", (-0.14, 0.14)):
         for y, a in enumerate(areas.values()):
@@ -240,7 +246,7 @@ def _draw_skips(tree: xr.DataTree, finding: Skips) -> Canvas:
     axes[2].axvline(0.5, color="0.7", lw=0.6, zorder=0)
     axes[2].set_yticks(-np.arange(len(names)), names, fontsize="x-small")
     axes[2].set(xlim=(0, 1), xlabel="AUC for success")
-    axes[2].legend(fontsize="x-small", loc="outside" if False else "lower left")
+    axes[2].legend(fontsize="x-small", loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=2)
     letters(axes)
     return figure
 
@@ -273,7 +279,7 @@ def _draw_cuts(tree: xr.DataTree, finding: Cuts) -> Canvas:
             **style,
             mfc="k" if cut else "w",
         )
-    words = [text.replace(" ", "\n", 1) for text in ARMS.values()]
+    words = ["\n".join(text.rsplit(" ", 1)) for text in ARMS.values()]
     for axis in (left, right):
         axis.set_xticks(range(len(words)), words, fontsize="x-small")
         axis.set_xlim(-0.5, len(words) - 0.5)
@@ -288,8 +294,8 @@ def _caption_cuts(f: Cuts) -> str:
     carriers, others = (f"{runs.sum()}" for runs in (f.solved["carriers"], f.solved["others"]))
     n = len(f.solved["others"])
     return (
-        f"**After the {f.share:.0%} of the couplings that carry most of the nudge response are "
-        f"cut, {carriers} of {n} seeds solve XOR; after as many others, {others}.** "
+        f"**After the {100 * f.share:.0f} % of the couplings that carry most of the nudge response "
+        f"are cut, {carriers} of {n} seeds solve XOR; after as many others, {others}.** "
         f"{f.network[0].upper()}{f.network[1:]}; cut after {f.epoch} epochs, then trained on. "
         f"Mean |J| of carriers {f.size['carriers']:.2f}, of the others {f.size['others']:.2f}. "
         f"McNemar's test: {p_text(f.p['carriers'])}; skips against neighbours "

@@ -226,7 +226,7 @@ def size_and_distance(
 
 
 def baselines(table: str, hidden: int, runs: int, first: int = 0) -> xr.Dataset:
-    """Classifiers of scikit-learn on the divisions of `nested`, each with four settings.
+    """Classifiers of scikit-learn on the divisions of `nested`, each with five settings.
 
     Linear discriminant analysis by shrinkage of its covariances, logistic regression by the inverse
     strength C of its penalty, and a ReLU network of one hidden layer by its learning rate (Adam).
@@ -252,7 +252,7 @@ def baselines(table: str, hidden: int, runs: int, first: int = 0) -> xr.Dataset:
         f"ReLU network, {hidden} hidden": ((0.001, 0.003, 0.01, 0.03, 0.1), relu),
     }
     dims, shape = ("classifier", "setting", "run"), (len(makers), 5, runs)
-    validation, tested = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    validation, cost, tested = np.empty((3, *shape), np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a given number of epochs
         for run in range(runs):
@@ -261,13 +261,15 @@ def baselines(table: str, hidden: int, runs: int, first: int = 0) -> xr.Dataset:
             for c, (settings, make) in enumerate(makers.values()):
                 for s, setting in enumerate(settings):
                     fit = make(setting, first + run).fit(parts[0].inputs, parts[0].labels)
-                    at = c, s, run
-                    validation[at], tested[at] = (
-                        fit.score(part.inputs, part.labels) for part in parts[1:]
-                    )
+                    at, (_, aside, test) = (c, s, run), parts
+                    validation[at] = fit.score(aside.inputs, aside.labels)
+                    chance = fit.predict_proba(aside.inputs)
+                    cost[at] = -np.log(chance[np.arange(len(aside)), aside.labels] + 1e-12).mean()
+                    tested[at] = fit.score(test.inputs, test.labels)
     return xr.Dataset(
         {
             "validation_accuracy": (dims, validation, about("validation_accuracy")),
+            "validation_cost": (dims, cost, about("validation_cost")),
             "test_accuracy": (dims, tested, about("test_accuracy")),
             "setting_value": (
                 dims[:2],
