@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from xyep.paper.findings import CONSISTENT, CONTRADICTED, NOT_FOUND, OPEN, iris, responses
+from xyep.paper.findings import CONSISTENT, CONTRADICTED, NOT_FOUND, OPEN, iris, responses, skips
 from xyep.paper.studies import iris as tables
 from xyep.paper.studies import responses as travelling
 
@@ -78,7 +78,7 @@ def test_the_border_is_among_hidden_sites():
 )
 def test_longer_skips(solved, verdict):
     tree = made_responses.tree(solved=solved)
-    finding = responses.longer(tree)
+    finding = skips.longer(tree)
     assert finding.verdict == verdict and finding.couplings == (220, 275)
     ds, p = tree["skips"].to_dataset(), []
     for distance in (4, 6):
@@ -94,7 +94,7 @@ def test_longer_skips(solved, verdict):
 @pytest.mark.parametrize(("tells", "verdict"), [(2.0, "yes"), (0.0, OPEN), (-2.0, OPEN)])
 def test_prediction_within_networks(tells, verdict):
     tree = made_responses.tree(tells=tells)
-    finding = responses.predicts(tree)
+    finding = skips.predicts(tree)
     assert finding.verdict == verdict
     ds, p, auc = tree["skips"].to_dataset().isel(snapshot=1), [], []
     for what in ("far_response", "signal"):
@@ -119,7 +119,7 @@ def test_prediction_within_networks(tells, verdict):
     ],
 )
 def test_cuts_are_paired_by_seed(arms, verdict):
-    finding = responses.cuts(made_responses.tree(arms=arms))
+    finding = skips.cuts(made_responses.tree(arms=arms))
     assert finding.verdict == verdict
     apart = abs(arms[1] - arms[2]), abs(arms[3] - arms[4])  # in these all others agree
     p = holm([stats.binomtest(n, n).pvalue for n in apart])

@@ -9,19 +9,9 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
 from ..findings import responses as findings
-from ..findings.responses import (
-    ARMS,
-    BIC,
-    CONTROLS,
-    FRACTION,
-    PREDICTORS,
-    THRESHOLDS,
-    Cuts,
-    Maps,
-    Regions,
-    Skips,
-    Weakened,
-)
+from ..findings import skips
+from ..findings.responses import BIC, CONTROLS, FRACTION, THRESHOLDS, Maps, Regions, Weakened
+from ..findings.skips import ARMS, PREDICTORS, Cuts, Skips
 from ..findings.statistics import count, p_text, quartiles
 from .style import Figure, Look, band, letters, look, plain, subplots, success
 
@@ -194,7 +184,7 @@ def _kind_style(kind: str) -> Look:
 
 
 def _draw_skips(tree: xr.DataTree, finding: Skips) -> Canvas:
-    ds = findings.skips_of(tree)
+    ds = skips.skips_of(tree)
     figure, axes = subplots(1, 3, height=2.9, gridspec_kw={"width_ratios": [1, 1, 1.15]})
     longer = finding.longer
     for n, (distance, solved) in enumerate(longer.solved.items()):
@@ -208,7 +198,7 @@ def _draw_skips(tree: xr.DataTree, finding: Skips) -> Canvas:
                     k
                     for k, name in enumerate(ds["network"].values)
                     if int(ds["distance"][k]) == distance
-                    and findings.kind_of(ds.isel(network=k)) == kind
+                    and skips.kind_of(ds.isel(network=k)) == kind
                 ]
             ).isel(network=0)
             for shot, face in ((0, 0.25), (-1, 1.0)):
@@ -307,6 +297,6 @@ FIGURES = {
     "03_decay": Figure(_draw_decay, findings.weakened, _caption_decay),
     "03_maps": Figure(_draw_maps, findings.maps, _caption_maps),
     "03_regions": Figure(_draw_regions, findings.regions, _caption_regions),
-    "03_skips": Figure(_draw_skips, findings.skips, _caption_skips),
-    "03_cuts": Figure(_draw_cuts, findings.cuts, _caption_cuts),
+    "03_skips": Figure(_draw_skips, skips.skips, _caption_skips),
+    "03_cuts": Figure(_draw_cuts, skips.cuts, _caption_cuts),
 }
