@@ -6,7 +6,6 @@ from matplotlib.figure import Figure as Canvas
 
 from ..findings import iris as findings
 from ..findings.iris import MARGIN, TABLES, Couplings, Margin, Settings, Sizes
-from ..findings.statistics import listed
 from ..findings.words import shells, traits_of
 from .style import Figure, Look, letters, look, plain, subplots
 
@@ -37,14 +36,14 @@ def _draw_settings(tree: xr.DataTree, finding: Settings) -> Canvas:
 
 
 def _caption_settings(f: Settings) -> str:
-    ends = f.at_an_end
-    text = f" At an end: {listed(ends[:3])}." if ends else ""
-    text = text.replace(".", f", and {len(ends) - 3} more.", 1) if len(ends) > 3 else text
+    ends, text = f.at_an_end, ""
+    if ends:
+        text = f" Of the others an end is better by at most {100 * max(ends):.1f} points."
     return (
         f"**Of {f.networks} networks, {f.networks - len(ends)} have their best learning rate "
         f"inside the grid.** Mean error on validation samples over {f.runs} divisions; open: the "
-        "larger network of a kind. Lattices with inputs and outputs in rows are counted and not "
-        f"drawn.{text} For each run the rate is chosen by its own validation samples."
+        f"larger network of a kind. Lattices with terminals in rows are counted and not drawn."
+        f"{text} For each run the rate is chosen by its own validation samples."
     )
 
 

@@ -152,23 +152,19 @@ class Settings:
         return sum(map(len, self.accuracy.values()))
 
     @property
-    def at_an_end(self) -> list[str]:
-        """Networks whose best learning rate is an end of the grid."""
+    def at_an_end(self) -> list[float]:
+        """Of each network whose best learning rate is an end of the grid: what it gains there."""
         return [
-            f"{name} ({ALL[node]})"
-            for node, found in self.accuracy.items()
-            for name, values in found.items()
+            float(values.max() - values[1:-1].max(initial=0.0))
+            for found in self.accuracy.values()
+            for values in found.values()
             if int(np.argmax(values)) in (0, len(values) - 1)
         ]
 
 
-#: Nodes with learning rates, in words.
-ALL = TABLES | {"rows": "Iris in rows"}
-
-
 def settings(tree: xr.DataTree) -> Settings:
     accuracy, rates = {}, {}
-    for node in ALL:
+    for node in (*TABLES, "rows"):
         ds = table_of(tree, node)
         right = ds["validation_accuracy"].mean("run")
         rates[node] = ds["learning_rate"].values
