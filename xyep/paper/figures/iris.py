@@ -64,12 +64,15 @@ def _draw_couplings(tree: xr.DataTree, finding: Couplings) -> Canvas:
                 capsize=2,
                 label=text,
             )
-        for (name, error), line in zip(finding.plain[table].items(), CLASSIFIERS):
+        for k, (name, error) in enumerate(finding.plain[table].items()):
+            line = CLASSIFIERS[k]
             text = name.partition(",")[0]
             axis.axhline(error.mean, color="0.35", lw=0.9, ls=line, zorder=0, label=text)
             ends = [[error.mean - error.low], [error.high - error.mean]]
             beside = {"transform": axis.get_yaxis_transform(), "clip_on": False}
-            axis.errorbar(1.0, error.mean, ends, color="0.35", capsize=2, fmt="none", **beside)
+            axis.errorbar(
+                1.0 + 0.02 * k, error.mean, ends, color="0.35", capsize=2, fmt="none", **beside
+            )
         axis.set(xscale="log", yscale="log", xlabel="couplings", title=TABLES[table])
         plain(axis.yaxis)
         plain(axis.xaxis)

@@ -214,7 +214,7 @@ def _draw_skips(tree: xr.DataTree, finding: Skips) -> Canvas:
         axis.tick_params(axis="x", labelsize="x-small")
         axis.set_xlabel("range of the skips")
     axes[0].set(ylabel="share of seeds that solve XOR", ylim=(-0.03, 1.05))
-    axes[0].legend(fontsize="x-small", loc="lower right")
+    axes[0].legend(fontsize="x-small", loc="lower center", bbox_to_anchor=(0.55, 1.0))
     axes[1].set(yscale="log", ylabel="far nudge response (rad/rad)")
     plain(axes[1].yaxis)
     names = list(next(iter(finding.predicts.areas.values())))
@@ -236,7 +236,7 @@ def _draw_skips(tree: xr.DataTree, finding: Skips) -> Canvas:
     axes[2].axvline(0.5, color="0.7", lw=0.6, zorder=0)
     axes[2].set_yticks(-np.arange(len(names)), names, fontsize="x-small")
     axes[2].set(xlim=(0, 1), xlabel="AUC for success")
-    axes[2].legend(fontsize="x-small", loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=2)
+    axes[2].legend(fontsize="x-small", loc="lower center", bbox_to_anchor=(0.55, 1.0), ncols=2)
     letters(axes)
     return figure
 
