@@ -13,6 +13,11 @@ from .style import Figure, Look, letters, look, plain, subplots
 CLASSIFIERS = ("-", (0, (4, 1.5)), (0, (1, 1)))
 
 
+def _short(name: str) -> str:
+    """A classifier's name without its details."""
+    return name[: name.index(",")] if "," in name else name
+
+
 def _draw_settings(tree: xr.DataTree, finding: Settings) -> Canvas:
     figure, axes = subplots(1, 2, height=3.4)
     for axis, table in zip(axes, TABLES):
@@ -66,7 +71,7 @@ def _draw_couplings(tree: xr.DataTree, finding: Couplings) -> Canvas:
             )
         for k, (name, error) in enumerate(finding.plain[table].items()):
             line = CLASSIFIERS[k]
-            text = name.partition(",")[0]
+            text = _short(name)
             axis.axhline(error.mean, color="0.35", lw=0.9, ls=line, zorder=0, label=text)
             ends = [[error.mean - error.low], [error.high - error.mean]]
             beside = {"transform": axis.get_yaxis_transform(), "clip_on": False}
@@ -98,7 +103,7 @@ def _caption_couplings(f: Couplings) -> str:
         name, least = min(f.plain[table].items(), key=lambda item: item[1].mean)
         words.append(
             f"{local.mean:.1f}, {dense.mean:.1f} and {least.mean:.1f} % "
-            f"({name.partition(',')[0]}) on {TABLES[table]}"
+            f"({_short(name)}) on {TABLES[table]}"
         )
     return (
         "**The best lattice, the best dense network and the best plain classifier err by "
@@ -114,7 +119,7 @@ def _draw_margin(tree: xr.DataTree, finding: Margin) -> Canvas:
     for axis, (table, text) in zip(axes, TABLES.items()):
         local = finding.of(table)
         outside = {w: e for (t, w), e in finding.plain.pairs.items() if t == table}
-        shown = local | {f"best lattice − {w.partition(',')[0]}": e for w, e in outside.items()}
+        shown = local | {f"best lattice − {_short(w)}": e for w, e in outside.items()}
         for y, (words, equal) in enumerate(shown.items()):
             middle, low, high = (100 * x for x in equal.difference[:3])
             style = {"color": "k", "marker": "o" if words in local else "s", "ls": ""}

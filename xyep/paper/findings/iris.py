@@ -207,7 +207,7 @@ class _Comparable(Finding):
 
     @property
     def verdict(self) -> str:
-        of_paper = self.whose.startswith("paper")
+        of_paper = self.whose[:5] == "paper"
         if all(e.within for e in self.pairs.values()):
             return CONSISTENT if of_paper else "yes"
         if any(e.outside for e in self.pairs.values()):

@@ -122,7 +122,8 @@ def reach(lattices: Lattices) -> xr.Dataset:
 
 def trained_reach(responses: xr.Dataset) -> xr.Dataset:
     """Decay rates before and after the training of notebook 03, fitted as by `reach`; successes."""
-    epochs = [str(s) for s in responses["state"].values if str(s).startswith("epoch")]
+    controls = ("noise", "scrambled")
+    epochs = [str(s) for s in responses["state"].values if str(s) not in controls]
     ends, rates = responses.sel(state=[epochs[0], epochs[-1]]), []
     for name in responses["network"].values:
         one = ends.sel(network=name)
@@ -131,9 +132,9 @@ def trained_reach(responses: xr.Dataset) -> xr.Dataset:
         profile = log_profile(response, one["output_distance"].values[free], int(one["size"]) // 2)
         rates.append(decay_rate(profile))
     units = {"units": "1/lattice constant"}
-    runs = responses[["test_solved"]].drop_vars(
-        [name for name, c in responses.coords.items() if not {*c.dims} <= {"network", "seed"}]
-    )
+    runs = responses[["test_solved"]]
+    inner = [name for name, c in runs.coords.items() if not {*c.dims} <= {"network", "seed"}]
+    runs = runs.drop_vars(inner)
     return runs.assign(
         decay_rate=(("network", "seed", "when"), np.array(rates), units), when=["before", "after"]
     )
