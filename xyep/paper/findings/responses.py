@@ -188,7 +188,11 @@ class Regions(Finding):
 
     @property
     def by(self) -> str:
-        return f"{p_text(min(self.p.values()))}, the smallest of {len(self.p)} corrected (Holm)"
+        more = sum(
+            self.two[name]["after"].mean() > self.two[name][c].mean() and p < LEVEL
+            for (name, c), p in self.p.items()
+        )
+        return f"more often than in a control at corrected p in {more} of {len(self.p)} tests"
 
 
 def regions(tree: xr.DataTree) -> Regions:
