@@ -397,6 +397,14 @@ def _cut(call: Call, network: str) -> tuple[Callable[..., Any], tuple[Any, ...],
     return function, ({network: first[network]}, *others), keywords
 
 
+def _bare(nodes: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
+    """Without the traits, which one network does not share with the others."""
+    return {
+        path: ds.drop_vars([n for n, c in ds.coords.items() if c.dims == ("network",)])
+        for path, ds in nodes.items()
+    }
+
+
 def _seconds(ds: xr.Dataset, entry: Mapping[str, Any]) -> float:
     """What a run took, NaN where that is not known."""
     if "seconds" not in ds or not set(entry) <= set(ds["seconds"].dims):
@@ -521,7 +529,7 @@ def _compute(calls: Sequence[Call], workers: int | None) -> int:
             problem = "; ".join(different_nodes(made, call.stored))
         elif isinstance(which, str):
             part = {path: ds.sel(network=[which]) for path, ds in call.stored.items()}
-            problem = "; ".join(different_nodes(made, part))
+            problem = "; ".join(different_nodes(_bare(made), _bare(part)))
         else:
             name, seed = which
             problem = different_run(call, name, seed, made)
