@@ -267,7 +267,6 @@ def _badge(verdict):
 BADGES = {
     "consistent with the paper": "success",
     "yes": "success",
-    "partly": "warning",
     "contradicted here": "danger",
 }
 
