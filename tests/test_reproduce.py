@@ -161,7 +161,7 @@ from xyep.paper import fresh, notebooks, scripts, studies
 
 def state():
     digest.forget()
-    functions = {"xor": studies.xor_ensembles, "dynamics": studies.dynamics}
+    functions = {"xor": studies.training_times, "dynamics": studies.dynamics}
     keys = {name: fresh.key(function, "node", (), {}) for name, function in functions.items()}
     return keys | {name: notebooks.stamp(name, "paper", {}) for name in scripts.names()}
 
