@@ -258,13 +258,14 @@ def _run(case: Case, seed: int) -> Arrays:
 @contextmanager
 def progress_bar(total: int, done: int = 0, title: str = "") -> Iterator[Any]:
     """A bar with ETA: on the terminal or, in a notebook that `xyep reproduce` runs, in its file."""
+    from tqdm import tqdm as plain
     from tqdm.auto import tqdm
 
     path = os.environ.get("XYEP_PROGRESS_FILE")
     if path and Path(path).parent.is_dir():
-        with (
+        with (  # plain, as a widget would go to the notebook
             open(path, "a") as file,
-            tqdm(
+            plain(
                 total=total, initial=done, desc=title, file=file, mininterval=1.0, ncols=100
             ) as bar,
         ):
