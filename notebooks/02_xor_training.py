@@ -72,6 +72,9 @@ other_kind = "triangular"  # to test what square lattices show
 other_shells = [1, 2]
 other_distances = [1, 2, 3, 4]
 thinned_distances = [2, 3, 4]
+nudged_sweeps = [4, 6, 8, 16]  # of the nudged phases; 4 everywhere else
+sweep_cells = [[1, 2], [1, 3], [1, 4], [2, 2], [2, 4], [4, 2], [4, 4], [4, 6]]  # shells, distance
+sweep_limit = 8000  # epochs
 response_seeds = 16  # untrained networks whose responses are measured
 response_states = 8  # initial states of each pattern
 learning_rates = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2]  # Adam
@@ -136,7 +139,24 @@ lattices = {name: net for group in ("map", "size", "other") for name, net in gro
 study(studies.untrained_responses, lattices, response_seeds, response_states, node="responses")
 
 # %% [markdown]
-# ## 2.4 Wires
+# ## 2.4 Nudges that reach every coupling
+#
+# Some of the lattices again, with more sweeps in the nudged phases.
+
+# %%
+study.train(
+    studies.nudged_sweeps,
+    size,
+    sweep_cells,
+    nudged_sweeps,
+    sweep_limit,
+    rate,
+    range(seeds),
+    node="sweeps",
+)
+
+# %% [markdown]
+# ## 2.5 Wires
 #
 # Nearest neighbours alone. A start with strong couplings on the shortest paths from the inputs
 # makes the inputs felt near the output before anything is learned. The wires end two couplings
@@ -173,7 +193,7 @@ study.train(
 )
 
 # %% [markdown]
-# ## 2.5 Does the dynamics matter?
+# ## 2.6 Does the dynamics matter?
 #
 # From one initial state, sweeps and the physical gradient flow do not always reach the same
 # equilibrium. Are networks trained with either one as successful? Here both relax to one
@@ -186,7 +206,7 @@ study.train(studies.compare_solvers, small, compare_epochs, compare_seeds, node=
 tree = study.finish()
 
 # %% [markdown]
-# ## 2.6 Results
+# ## 2.7 Results
 
 # %%
 figures.show(notebook, "02_learning_rate", tree, study.profile)

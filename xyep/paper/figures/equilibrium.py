@@ -10,7 +10,7 @@ from ..findings import equilibrium as findings
 from ..findings.equilibrium import BOUND, FITTED, Dynamics, Equilibria, GradientError, Stability
 from ..findings.statistics import quartiles
 from ..findings.words import percents, traits_of
-from .style import METHODS, PAGE, Figure, band, bars, heatmap, letters, look, plain, subplots
+from .style import METHODS, PAGE, Figure, bars, heatmap, letters, look, plain, subplots
 
 
 def _draw_dynamics(tree: xr.DataTree, finding: Dynamics) -> Canvas:
@@ -78,11 +78,15 @@ def _draw_gradient_error(tree: xr.DataTree, finding: GradientError) -> Canvas:
     figure, axes = subplots(2, 2, height=4.4, sharex=True, sharey=True)
     beta = ds["beta"].values
     for axis, (estimator, text) in zip(np.ravel(axes), ESTIMATORS.items()):
-        for name in ds["network"].values:
+        names = ds["network"].values
+        for k, name in enumerate(names):
             style = look(traits_of(ds, name))
             error = ds["relative_error"].sel(network=name, estimator=estimator)
             spread = np.quantile(error.transpose("seed", "beta"), (0.1, 0.5, 0.9), axis=0)
-            band(axis, beta, tuple(spread), style, marker=style.marker, label=style.label)
+            place = beta * 1.12 ** (k - (len(names) - 1) / 2)  # so that bars do not overlap
+            bars(
+                axis, place, tuple(spread), style, ls=style.line, label=style.label, elinewidth=0.7
+            )
         power, middle = GUIDES[estimator], len(beta) // 2
         point = float(ds["relative_error"].sel(estimator=estimator, beta=beta[middle]).median())
         axis.plot(beta, point * (beta / beta[middle]) ** power, color="0.3", lw=0.8, ls=":")
@@ -105,7 +109,7 @@ def _caption_gradient_error(f: GradientError) -> str:
     return (
         f"**The error falls as β^{a:.2f}–{b:.2f} (centred) and β^{c:.2f}–{d:.2f} (one-sided), but "
         f"at β = {f.at:g} the centred one still exceeds one half in {percents(f.large.values())} "
-        f"of the networks of a kind.** Against the exact gradient; lines are medians, bands hold "
+        f"of the networks of a kind.** Against the exact gradient; points are medians, bars hold "
         f"80 % of {f.seeds} random networks; powers are fitted to medians at β ≤ {FITTED:g}. "
         f"Targets lie {f.off_target:g} rad from the free answers.{crossed}"
     )
@@ -231,7 +235,8 @@ def _draw_schematic(tree: xr.DataTree, finding: Dynamics) -> Canvas:
     arrows = {"angles": "xy", "scale_units": "xy", "pivot": "mid", "width": 0.012}
     axes[0].quiver(*place.T, *u.T, color=color, scale=1.35, zorder=3, **arrows)
     size = 140 * np.sqrt(np.abs(shift) / np.abs(shift[net.n_inputs :]).max())
-    axes[1].scatter(*place.T, size, c=np.where(shift > 0, "#D55E00", "#0072B2"), zorder=3, lw=0)
+    for sign, color, face in ((shift > 0, "#D55E00", "#D55E00"), (shift < 0, "#0072B2", "w")):
+        axes[1].scatter(*place[sign].T, size[sign], c=face, edgecolors=color, zorder=3, lw=1)
     for axis in axes[:2]:
         axis.scatter(
             *place[net.inputs].T, 150, facecolors="none", edgecolors="#009E73", marker="s", lw=1.2
@@ -250,13 +255,13 @@ def _draw_schematic(tree: xr.DataTree, finding: Dynamics) -> Canvas:
 
 
 def _draw_rule(axis) -> None:
-    """Two sites, free and nudged, and what their coupling learns from them."""
+    """Two sites, nudged one way and the other, and what their coupling learns from them."""
     axis.set(xlim=(0, 4), ylim=(0, 4), xticks=[], yticks=[], aspect="equal")
     axis.set_title("what a coupling compares")
     for side in axis.spines.values():
         side.set_visible(False)
     circle, size = np.linspace(0, 2 * np.pi, 60), 0.48
-    for y, angles, text in ((3.1, (1.9, 0.7), "free"), (1.6, (1.6, 0.95), "nudged")):
+    for y, angles, text in ((3.1, (1.6, 0.95), "nudged\nby β"), (1.6, (1.9, 0.7), "nudged\nby −β")):
         axis.plot([1.9, 2.8], [y, y], color="0.7", lw=2, zorder=0)
         axis.text(2.35, y + 0.1, "$J_{ij}$", ha="center", fontsize="small", color="0.4")
         axis.text(-0.1, y, text, va="center", fontsize="small")
@@ -278,7 +283,8 @@ def _caption_schematic(f: Dynamics) -> str:
         "**A lattice computes by settling, and learns from what a small nudge of its output "
         f"changes.** {f.network}. (a) Arrows: phases at rest, inputs clamped; blue: the couplings "
         "of one site. (b) The output is drawn towards its target; discs: how far each phase moves, "
-        "red forward, blue back. (c) Each coupling learns from its own two sites."
+        "filled forward, open back. (c) Each coupling learns from its own two "
+        "sites, nudged by β and by −β."
     )
 
 

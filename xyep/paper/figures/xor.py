@@ -2,6 +2,7 @@
 
 from textwrap import fill
 
+import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure as Canvas
@@ -16,6 +17,7 @@ from ..findings.xor import FACTOR, SHARE, Epochs, Law, Rates, Solvers, WiresHelp
 from .style import (
     COLUMN,
     METHODS,
+    PAGE,
     Figure,
     Look,
     letters,
@@ -150,7 +152,12 @@ def _caption_epochs(f: Epochs) -> str:
 
 def _draw_law(tree: xr.DataTree, finding: Law) -> Canvas:
     ds = findings.far(findings.quantities(tree))
-    figure, (left, right) = subplots(1, 2, height=2.8, gridspec_kw={"width_ratios": [1.5, 1]})
+    mosaic, ratios = [["line", "factor"], ["rest", "factor"]], [1.5, 1]
+    figure = plt.figure(figsize=(PAGE, 3.8))
+    panels = figure.subplot_mosaic(mosaic, width_ratios=ratios, height_ratios=[2.2, 1])
+    left, rest, right = (panels[name] for name in ("line", "rest", "factor"))
+    left.tick_params(labelbottom=False)
+    rest.sharex(left)
     limit = float(ds.attrs["limit"])
     for name in ds["network"].values:
         one, traits = ds.sel(network=name), traits_of(ds, name)
@@ -159,7 +166,11 @@ def _draw_law(tree: xr.DataTree, finding: Law) -> Canvas:
         keywords = {"mfc": "w", "alpha": 1.0} if other else {}
         if other:
             style = style._replace(marker="v" if traits["shells"] == 1 else "p")
-        _medians(left, [float(one["response"])], [found], limit, style, **keywords)
+        place = [float(one["response"])]
+        _medians(left, place, [found], limit, style, **keywords)
+        expected = 10 ** float(finding.line.line.at([[1.0, *place]])[0][0])
+        off = type(found)(*(value / expected for value in found))
+        _medians(rest, place, [off], limit / expected, style, **keywords)
     felt = ds["response"].values
     x = np.linspace(felt.min(), felt.max(), 60)
     y, half = finding.line.line.at(np.column_stack([np.ones_like(x), x]))
@@ -172,12 +183,20 @@ def _draw_law(tree: xr.DataTree, finding: Law) -> Canvas:
     left.plot([], [], marker="v", mfc="w", color="0.3", ls="", label="triangular")
     left.set(
         yscale="log",
-        xlabel="−log₁₀ of the response of the output before training",
         ylabel="epochs to solve XOR",
         ylim=(None, 1.6 * limit),
     )
     plain(left.yaxis)
     left.legend(fontsize="x-small")
+    rest.axhspan(1 / FACTOR, FACTOR, color="0.9", zorder=0)
+    rest.axhline(1, color="0.6", lw=0.6, zorder=1)
+    rest.set(
+        yscale="log",
+        xlabel="−log₁₀ of the response of the output before training",
+        ylabel="over the line",
+        ylim=(0.007, 7),
+    )
+    rest.set_yticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
     rows = {f"square, {shells(s)}": o for s, o in finding.line.offsets.items()}
     rows |= {"triangular": finding.elsewhere.offset}
     small, large = finding.size.sizes
@@ -190,7 +209,7 @@ def _draw_law(tree: xr.DataTree, finding: Law) -> Canvas:
     right.set_yticks(-np.arange(len(rows)), list(rows))
     right.set(xscale="log", xlabel="factor in epochs")
     plain(right.xaxis)
-    letters((left, right))
+    letters((left, rest, right))
     return figure
 
 
@@ -200,8 +219,8 @@ def _caption_law(f: Law) -> str:
         f"**Epochs to solve XOR {verdicts[f.line.verdict]} one line over the response before "
         f"training, for all ranges.** (a) Medians; distances from 2. Line: fit to all runs on "
         f"square lattices, slope {f.line.slope}, 95 % band. Open: triangular, not in the fit. "
-        f"(b) Factors off the line, and over size with the terminals where they are; grey: within "
-        f"{FACTOR:g}."
+        f"(b) Residuals. (c) Factors off the line, and over size with the terminals where they "
+        f"are; grey: within {FACTOR:g}."
     )
 
 

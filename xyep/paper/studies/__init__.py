@@ -41,6 +41,7 @@ from .images import (
 )
 from .iris import baselines, nested, size_and_distance, table_networks
 from .responses import cuts, skips, travelling
+from .sweeps import nudged_sweeps
 from .xor import compare_solvers
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "learning_rates",
     "map_networks",
     "nested",
+    "nudged_sweeps",
     "ordered",
     "precision_success",
     "reach",

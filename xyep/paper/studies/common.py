@@ -32,6 +32,7 @@ DESCRIBED = {
     "input_distance": ("distance from the nearest input", "lattice constant"),
     "left_basin": ("share of samples that leave their basin", "1"),
     "longest": ("length of the longest coupling", "lattice constant"),
+    "nudged_sweeps": ("sweeps of the nudged phases", "1"),
     "once": ("equilibria met once", "1"),
     "run": ("number of the run", "1"),
     "setting": ("number of the setting", "1"),
