@@ -218,6 +218,9 @@ figures.show(notebook, "02_epochs", tree, study.profile)
 figures.show(notebook, "02_law", tree, study.profile)
 
 # %%
+figures.show(notebook, "02_sweeps", tree, study.profile)
+
+# %%
 figures.show(notebook, "02_wires", tree, study.profile)
 
 # %%

@@ -40,6 +40,7 @@ from .images import (
     tune_images,
 )
 from .iris import baselines, nested, size_and_distance, table_networks
+from .protocols import protocols, trained_by
 from .responses import cuts, skips, travelling
 from .sweeps import nudged_sweeps
 from .xor import compare_solvers
@@ -70,6 +71,7 @@ __all__ = [
     "nudged_sweeps",
     "ordered",
     "precision_success",
+    "protocols",
     "reach",
     "read_out",
     "relaxation_times",
@@ -79,6 +81,7 @@ __all__ = [
     "skips",
     "table_networks",
     "thinned_networks",
+    "trained_by",
     "trained_reach",
     "training_gradients",
     "training_times",

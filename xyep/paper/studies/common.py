@@ -34,6 +34,7 @@ DESCRIBED = {
     "longest": ("length of the longest coupling", "lattice constant"),
     "nudged_sweeps": ("sweeps of the nudged phases", "1"),
     "once": ("equilibria met once", "1"),
+    "protocol": ("how it was trained", "1"),
     "run": ("number of the run", "1"),
     "setting": ("number of the setting", "1"),
     "state": ("when, or which control", "1"),
