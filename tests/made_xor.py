@@ -42,6 +42,8 @@ def tree(
     dense=80.0,  # epochs of all-to-all networks
     wires=(40, 40, 40),
     cut=(2, 1, 0),
+    far=4.0,  # epochs at distance 4 over those at distance 2
+    longer=1.0,  # with twice the nudged sweeps over those with half
     seeds=40,
 ):
     rng = np.random.default_rng(1)
@@ -100,6 +102,20 @@ def tree(
         for s in (1, 4)
     ]
     tried = [[{0.01: 300, 0.02: 200, 0.05: 400}[t["learning_rate"]]] * 6 for t in rates]
+    nudged = [
+        LATTICE | {"shells": s, "distance": d, "nudged_sweeps": n}
+        for n in (4, 8, 16)
+        for s in (1, 4)
+        for d in (2, 4)
+    ]
+    times = [
+        100.0
+        * far ** (t["distance"] == 4)
+        * longer ** np.log2(t["nudged_sweeps"] / 4)
+        * 10 ** (0.1 * rng.standard_normal(seeds))
+        for t in nudged
+    ]
+    left = [0.3 * (t["nudged_sweeps"] == 4) for t in nudged]
     solver = [
         {"family": "all_to_all", "size": 6, "solver": name} for name in ("fast", "gradient_flow")
     ]
@@ -115,6 +131,7 @@ def tree(
             "wires": starts(wires=wires),
             "controls": starts(cut=cut, scattered=(1, 0, 0), random=(0, 0, 0)),
             "strengths": starts(wires=(5, 10, 20)),
+            "sweeps": dataset(nudged, np.array(times)).assign(unreached=("network", left)),
             "rates": dataset(rates, np.array(tried, float)),
             "solver_comparison": compared,
         }

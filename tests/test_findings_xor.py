@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from xyep.paper.findings import CONSISTENT, CONTRADICTED, OPEN, survival, xor
+from xyep.paper.findings import CONSISTENT, CONTRADICTED, OPEN, survival, sweeps, xor
 from xyep.paper.studies.epochs import looks
 
 
@@ -133,6 +133,20 @@ def test_wires(change, verdict):
     finding = xor.wires(made_xor.tree(**change))
     assert finding.verdict == verdict
     assert set(finding.p) == {(s, d) for s in ("cut", "scattered") for d in (4, 8)}
+
+
+@pytest.mark.parametrize(("far", "verdict"), [(4.0, "yes"), (1.0, OPEN), (0.25, "no")])
+def test_distance_where_every_coupling_is_reached(far, verdict):
+    finding = sweeps.sweeps(made_xor.tree(far=far)).reached
+    assert finding.verdict == verdict
+    assert set(finding.p) == {(s, n) for s in (1, 4) for n in (8, 16)}
+
+
+@pytest.mark.parametrize(("longer", "verdict"), [(0.5, "yes"), (1.0, OPEN), (2.0, "no")])
+def test_longer_nudged_phases(longer, verdict):
+    finding = sweeps.sweeps(made_xor.tree(longer=longer)).longer
+    assert finding.verdict == verdict
+    assert set(finding.p) == {(s, 4, n) for s in (1, 4) for n in (8, 16)}
 
 
 def test_the_rate_is_the_best_and_inside():

@@ -227,6 +227,29 @@ def test_wires():
     assert (finding.verdict == "yes") == (enough and bool((p < 0.05).all()))
 
 
+def test_nudged_sweeps():
+    ds = stored(TWO)["sweeps"].to_dataset()
+    limit, runs = float(ds.attrs["limit"]), {}
+    for k in range(ds.sizes["network"]):
+        one = ds.isel(network=k)
+        key = int(one["shells"]), int(one["distance"]), int(one["nudged_sweeps"])
+        epochs = one["epochs"].values.astype(float)
+        runs[key] = stats.CensoredData.right_censored(
+            np.where(np.isnan(epochs), limit, epochs), np.isnan(epochs)
+        )
+    left = ds["unreached"].groupby("nudged_sweeps").max()
+    finding = said(TWO, "02_sweeps")
+    far = {s: max(d for s_, d, _ in runs if s_ == s) for s, _, _ in runs}
+    near = {s: min(d for s_, d, _ in runs if s_ == s) for s, _, _ in runs}
+    pairs = [(s, int(n)) for s in far for n in left["nudged_sweeps"][left == 0]]
+    p = [stats.logrank(runs[s, far[s], n], runs[s, near[s], n]).pvalue for s, n in pairs]
+    np.testing.assert_allclose([finding.reached.p[k] for k in pairs], holm(np.array(p)), rtol=1e-6)
+    more = sorted({n for _, _, n in runs})[1:]
+    pairs = [(s, far[s], n) for s in far for n in more]
+    p = [stats.logrank(runs[s, d, 4], runs[s, d, n]).pvalue for s, d, n in pairs]
+    np.testing.assert_allclose([finding.longer.p[k] for k in pairs], holm(np.array(p)), rtol=1e-6)
+
+
 # ------------------------------------------------------------------------------------------- 03
 
 THREE = "03_xor_lattice_responses"

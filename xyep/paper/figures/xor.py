@@ -228,12 +228,12 @@ def _caption_law(f: Law) -> str:
 def _draw_sweeps(tree: xr.DataTree, finding: Sweeps) -> Canvas:
     figure, (left, right) = subplots(1, 2, height=2.8)
     limit, cells = finding.longer.limit, list(finding.medians)
-    nearest = {s: min(d for s_, d in cells if s_ == s) for s, _ in cells}
+    at = {s: sorted(d for s_, d in cells if s_ == s) for s, _ in cells}
     for k, (s, d) in enumerate(cells):
         style = look({"family": "lattice", "kind": "square", "size": 1, "shells": s}, False)
-        shown = style._replace(line=("-", "--", ":")[(d - nearest[s]) // 2 % 3])
+        shown = style._replace(line=("-", "--", ":")[at[s].index(d) % 3])
         text = f"{shells(s)}, distance {d}"
-        mfc = {} if d == nearest[s] else {"mfc": "w"}
+        mfc = {} if d == at[s][0] else {"mfc": "w"}
         found = finding.unreached[s, d]
         left.plot(list(found), [100 * x for x in found.values()], **shown.lines, **mfc, label=text)
         place = [n * 1.03 ** (k - len(cells) / 2) for n in finding.medians[s, d]]

@@ -89,7 +89,10 @@ class Longer(Finding):
 
     @property
     def estimate(self) -> Estimate:
-        s, d, n = weakest(self.p)
+        apart = [
+            k for k, p in self.p.items() if p < LEVEL and np.isfinite(self.medians[k[:2]][k[2]][0])
+        ]
+        s, d, n = weakest({k: self.p[k] for k in apart} or self.p)
         short = self.medians[s, d][self.fewest].text(self.limit)
         of = f"median epochs, {shells(s)}, distance {d}, {n} sweeps; {self.fewest} sweeps {short}"
         return Estimate(of, *self.medians[s, d][n], "epochs", self.seeds)
