@@ -1,4 +1,4 @@
-"""Findings of notebooks 04 to 06: verdicts follow from numbers, captions are short."""
+"""Findings of notebooks 04 to 07: verdicts follow from numbers, captions are short."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -182,7 +182,7 @@ def test_digits_are_compared_with_a_nearest_neighbour_too(right, verdict):
     assert images.small(tree).digits.verdict == verdict
 
 
-# --- 06
+# --- 07
 
 
 def guideline_tree(solved=(2, 18), seeds=20):

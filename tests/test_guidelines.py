@@ -1,4 +1,4 @@
-"""What notebook 06 measures with: decay lengths, noise of the readout, lattices with skips."""
+"""What notebook 07 measures with: decay lengths, noise of the readout, lattices with skips."""
 
 import numpy as np
 import pytest

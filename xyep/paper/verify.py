@@ -129,7 +129,7 @@ def _titles(text: str, figure: str) -> list[str]:
 
 #: Notebooks that make statements beside their figures, in a table of their own.
 BESIDE: dict[str, Callable[[xr.DataTree], list[Finding]]] = {
-    "06_guidelines": guidelines.recommendations
+    "07_what_to_build": guidelines.recommendations
 }
 
 

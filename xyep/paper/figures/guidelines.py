@@ -1,4 +1,4 @@
-"""Figures of notebook 06: what a machine costs and what it buys."""
+"""Figures of notebook 07: what a machine costs and what it buys."""
 
 import numpy as np
 import xarray as xr
@@ -188,8 +188,8 @@ def precision_caption(found: Precision) -> str:
 
 
 FIGURES = {
-    "06_reach": Figure(draw_reach, guidelines.reach, reach_caption),
-    "06_relaxation": Figure(draw_relaxation, guidelines.times, relaxation_caption),
-    "06_initial_states": Figure(draw_states, guidelines.states, states_caption),
-    "06_precision": Figure(draw_precision, guidelines.precision, precision_caption),
+    "07_reach": Figure(draw_reach, guidelines.reach, reach_caption),
+    "07_relaxation": Figure(draw_relaxation, guidelines.times, relaxation_caption),
+    "07_initial_states": Figure(draw_states, guidelines.states, states_caption),
+    "07_precision": Figure(draw_precision, guidelines.precision, precision_caption),
 }

@@ -1,4 +1,4 @@
-"""What notebook 06 finds: what a machine costs, what it buys, and what of it is decided."""
+"""What notebook 07 finds: what a machine costs, what it buys, and what of it is decided."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -325,7 +325,7 @@ def spending(question: images.Question) -> str:
 
 
 def recommendations(tree: xr.DataTree) -> list[Finding]:
-    """All that notebook 06 has tested; what 05 has decided of its networks comes first."""
+    """All that notebook 07 has tested; what 05 has decided of its networks comes first."""
     nets = images.networks(tree["density"].to_dataset())
     few = images.sparse(nets)
     tests = [
@@ -356,7 +356,7 @@ def _of_reach(f: Reach) -> Iterator[Recommendation]:
                 f"{kind(r.traits)} {r.length} with {r.couplings} couplings" for r in (skip, alike)
             ),
             "Welch's t-test of the decay rates over seeds",
-            "`reach`, 06_reach",
+            "`reach`, 07_reach",
             difference.mean > 0,
             difference.p,
         )
@@ -370,7 +370,7 @@ def _of_reach(f: Reach) -> Iterator[Recommendation]:
             f"{label(row.traits)}, inputs at distance {row.traits['distance']:.0f}, all seeds, "
             f"decay length in lattice constants: {before} → {after}",
             "paired t-test of the decay rates over seeds",
-            f"`trained_reach` (from {f.source}), 06_reach",
+            f"`trained_reach` (from {f.source}), 07_reach",
             change.mean > 0,
             change.p,
         )
@@ -417,7 +417,7 @@ def _of_time(f: Times) -> Iterator[Recommendation]:
         )
         + ". Untrained lattices of these sizes; nothing follows for larger ones",
         "Mann–Whitney test of the times over seeds",
-        "`relaxation`, 06_relaxation",
+        "`relaxation`, 07_relaxation",
         np.median(many.time[-1]) < np.median(few.time[-1]),
         float(mannwhitneyu(many.time[-1], few.time[-1]).pvalue),
     )
@@ -434,14 +434,14 @@ def _of_states(f: States) -> Iterator[Recommendation]:
         f"XOR, all lattices, {f.epochs} epochs: {text}; an epoch with M = {enough} takes "
         f"{f.cost[enough] / f.cost[one]:.1f} times the sweeps",
         "Fisher's exact test at as many epochs, not as many sweeps; M is chosen from the same runs",
-        "`initial_states`, 06_initial_states",
+        "`initial_states`, 07_initial_states",
         runs[enough].mean() > runs[one].mean(),
         fisher_p(runs[enough], runs[one]),
     )
 
 
 def _of_precision(f: Precision) -> Iterator[Recommendation]:
-    best, where = f.best_beta, "`stopped_early`, `readout_noise`, 06_precision"
+    best, where = f.best_beta, "`stopped_early`, `readout_noise`, 07_precision"
     small = f.betas[0]
     top, low = f.pooled("centered", best), f.pooled("centered", small)
     if best > small:
@@ -481,7 +481,7 @@ def _of_precision(f: Precision) -> Iterator[Recommendation]:
             + ", ".join(f"{count_interval(r)} at {v:g} {unit}" for v, r in runs.items())
             + "; larger ones are not tried",
             "Fisher's exact test",
-            f"`{node}`, 06_precision",
+            f"`{node}`, 07_precision",
             runs[rough].mean() < runs[fine].mean(),
             fisher_p(runs[rough], runs[fine]),
         )

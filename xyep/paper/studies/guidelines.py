@@ -1,4 +1,4 @@
-"""Notebook 06: what other notebooks and further measurements tell somebody who builds a machine."""
+"""Notebook 07: what other notebooks and further measurements tell somebody who builds a machine."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # 6. What to build
+# # 7. What to build
 #
 # A machine of coupled phases costs couplings, wire, time to settle and precision of its readings.
 # This notebook asks what each of them buys. It takes accuracies and responses from notebooks 05
@@ -45,13 +45,13 @@ from xyep.paper import figures, studies
 from xyep.paper.findings import guidelines
 from xyep.settings import make_training
 
-notebook = "06_guidelines"
+notebook = "07_what_to_build"
 study = studies.Study(notebook, globals())
 images, responses = "05_mnist_stacked_lattices", "03_xor_lattice_responses"
 image_tree, response_tree = study.earlier(images), study.earlier(responses)
 
 # %% [markdown]
-# ## 6.1 Couplings and wire
+# ## 7.1 Couplings and wire
 #
 # The test errors of notebook 05, and what its networks are made of. They are drawn there, in
 # 05_couplings; here they are used in the table at the end.
@@ -65,7 +65,7 @@ study(
 )
 
 # %% [markdown]
-# ## 6.2 How far an untrained lattice carries the nudging
+# ## 7.2 How far an untrained lattice carries the nudging
 #
 # Lattices with random couplings and biases, the output in the middle, the inputs at the ends of
 # its row. The nudge response is taken at every site, in the limit β → 0. The mean of ln|response|
@@ -84,7 +84,7 @@ skips = studies.ordered(response_tree["skips"].to_dataset())
 study(studies.copied, skips.to_dict(), responses, node="skips")
 
 # %% [markdown]
-# ## 6.3 How long it takes to settle
+# ## 7.3 How long it takes to settle
 #
 # The same lattices, relaxed from random states until no torque is above 10⁻³ couplings: sweeps of
 # `fast`, what a simulation pays, and time of the gradient flow, what a machine pays, in units of
@@ -98,7 +98,7 @@ study(
 )
 
 # %% [markdown]
-# ## 6.4 How many initial states
+# ## 7.4 How many initial states
 #
 # Training averages each update over M random initial states of every pattern. The answer must not
 # depend on the initial state, and training can only remove a dependence that it sees. All runs
@@ -117,7 +117,7 @@ study.train(
 )
 
 # %% [markdown]
-# ## 6.5 How strongly to nudge, at what precision
+# ## 7.5 How strongly to nudge, at what precision
 #
 # One expects that a small β drowns in what the machine lacks in precision, and that a large β is
 # no derivative any more. Two kinds of imprecision are tried on one lattice, each with the centred
@@ -145,22 +145,22 @@ study.train(
 tree = study.finish()
 
 # %% [markdown]
-# ## 6.6 What came out
+# ## 7.6 What came out
 
 # %%
-figures.show(notebook, "06_reach", tree, study.profile)
+figures.show(notebook, "07_reach", tree, study.profile)
 
 # %%
-figures.show(notebook, "06_relaxation", tree, study.profile)
+figures.show(notebook, "07_relaxation", tree, study.profile)
 
 # %%
-figures.show(notebook, "06_initial_states", tree, study.profile)
+figures.show(notebook, "07_initial_states", tree, study.profile)
 
 # %%
-figures.show(notebook, "06_precision", tree, study.profile)
+figures.show(notebook, "07_precision", tree, study.profile)
 
 # %% [markdown]
-# ## 6.7 What was tested
+# ## 7.7 What was tested
 #
 # "Yes" and "no" need p < 0.05, corrected by Holm's method over all tests of this notebook (those
 # of notebook 05 over its five questions). Everything else is open: not shown, which is not the
