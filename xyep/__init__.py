@@ -10,6 +10,7 @@ Phases are in radians, couplings and residuals in one common unit of energy, and
 inverse.
 """
 
+from . import previews as previews
 from .cases import Case, select
 from .cells import CUBIC, HONEYCOMB, KAGOME, SQUARE, TRIANGULAR, UnitCell
 from .cost import Cost, CrossEntropy, LogCosine, mismatch
