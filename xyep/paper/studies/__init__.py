@@ -1,6 +1,7 @@
 """The studies of the notebooks: what is run and measured; one module a group of notebooks."""
 
 from .common import Study, earlier, ordered
+from .controls import exact_training, frozen_windows, readings, wiring
 from .epochs import (
     best_rate,
     dense_networks,
@@ -21,6 +22,7 @@ from .equilibrium import (
     sample_networks,
     training_gradients,
 )
+from .feedforward import feedforward
 from .guidelines import (
     copied,
     density,
@@ -60,6 +62,9 @@ __all__ = [
     "dynamics",
     "earlier",
     "equilibria",
+    "exact_training",
+    "feedforward",
+    "frozen_windows",
     "gradient_errors",
     "group_states",
     "image_ensembles",
@@ -74,6 +79,7 @@ __all__ = [
     "protocols",
     "reach",
     "read_out",
+    "readings",
     "relaxation_times",
     "sample_networks",
     "size_and_distance",
@@ -90,4 +96,5 @@ __all__ = [
     "untrained_lattices",
     "untrained_responses",
     "wired_training",
+    "wiring",
 ]
