@@ -13,7 +13,7 @@ from xyep.paper.findings import statements
 from xyep.paper.findings.controls import controls
 from xyep.paper.studies import controls as studied
 from xyep.paper.studies import exact_training, feedforward, frozen_windows, readings
-from xyep.paper.studies.feedforward import MOST, Relu, Setting, bracketed, masks, train_relu
+from xyep.paper.studies.feedforward import MOST, Relu, Setting, masks, searched, train_relu
 
 STACK = xyep.stacked_lattices((8, 8), 4)
 
@@ -84,8 +84,8 @@ def test_relu_learns_and_frozen_windows_stay(digits):
 
 
 def test_search_goes_on_until_the_best_lies_inside():
-    assert list(bracketed(lambda x: -abs(x - 1), 1.0, 3.0)) == [1 / 3, 1.0, 3.0]
-    endless = bracketed(lambda x: x, 1.0, 2.0)
+    assert list(searched(lambda x: -abs(x - 1), 1.0, 3.0)) == [1 / 3, 1.0, 3.0]
+    endless = searched(lambda x: x, 1.0, 2.0)
     assert len(endless) == MOST and max(endless, key=endless.get) == max(endless)
 
 

@@ -152,12 +152,12 @@ def _score(relu: Relu, task: Task, name: str) -> float:
     return float(np.concatenate(right).mean())
 
 
-def bracketed(score: Callable[[float], float], start: float, factor: float) -> dict[float, float]:
+def searched(score: Callable[[float], float], start: float, factor: float) -> dict[float, float]:
     """Values tried, ascending, and their scores: on from three until the best lies inside.
 
     At most `MOST` are tried: whether the best of them lies inside is to be looked at.
 
-    >>> list(bracketed(lambda x: -abs(x - 8.0), 1.0, 2.0))
+    >>> list(searched(lambda x: -abs(x - 8.0), 1.0, 2.0))
     [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
     """
     tried = {x: score(x) for x in (start / factor, start, start * factor)}
@@ -184,9 +184,9 @@ def tuned(net: Network, task: Task, updates: int, frozen: bool) -> tuple[Setting
         return found["validation_accuracy"]
 
     first = START["decay"]
-    rates = bracketed(lambda rate: score(rate, first), START["learning_rate"], FACTOR)
+    rates = searched(lambda rate: score(rate, first), START["learning_rate"], FACTOR)
     rate = max(rates, key=rates.__getitem__)
-    decays = bracketed(lambda decay: score(rate, decay), first, FACTOR)
+    decays = searched(lambda decay: score(rate, decay), first, FACTOR)
     return Setting(rate, max(decays, key=decays.__getitem__)), trials
 
 
