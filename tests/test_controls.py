@@ -1,5 +1,6 @@
 """Controls of notebook 05: ReLU networks, frozen windows, exact gradients, answers read early."""
 
+import sys
 import warnings
 
 import made_controls
@@ -87,6 +88,21 @@ def test_search_goes_on_until_the_best_lies_inside():
     assert list(searched(lambda x: -abs(x - 1), 1.0, 3.0)) == [1 / 3, 1.0, 3.0]
     endless = searched(lambda x: x, 1.0, 2.0)
     assert len(endless) == MOST and max(endless, key=endless.get) == max(endless)
+
+
+def test_settings_are_searched_for_until_neither_moves(monkeypatch):
+    module = sys.modules["xyep.paper.studies.feedforward"]
+
+    def accuracy(net, task, updates, setting, seed, frozen):
+        rate, decay = np.log2([setting.learning_rate / 0.002, setting.decay / 0.03])
+        return {"validation_accuracy": -0.2 * (rate - decay / 2) ** 2 - 0.1 * (decay - 4) ** 2}
+
+    monkeypatch.setattr(module, "train_relu", accuracy)
+    best, tried = module.tuned(STACK, None, 1, False)
+    around = [best._replace(learning_rate=best.learning_rate * x) for x in (0.5, 2.0)]
+    around += [best._replace(decay=best.decay * x) for x in (0.25, 4.0)]
+    assert all(tried[one] <= tried[best] for one in around)
+    assert best == (4 * 0.002, 16 * 0.03)  # which one search of each does not reach
 
 
 def test_feedforward_keeps_all_that_was_tried(digits):

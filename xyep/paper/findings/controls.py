@@ -114,15 +114,11 @@ class Controls:
 
 
 def inside(ds: xr.Dataset, control: str) -> bool:
-    """Whether learning rate and decay lie inside those tried with the other one as chosen."""
-    one = ds.sel(control=control)
-    rate, decay = one["tried_learning_rate"].values, one["tried_decay"].values
-    first = decay[0]  # rates were tried at the first decay
-    for chosen, tried in (
-        (float(one["learning_rate"]), rate[decay == first]),
-        (float(one["decay"]), decay[rate == float(one["learning_rate"])]),
-    ):
-        if not np.nanmin(tried) < chosen < np.nanmax(tried):
+    """Whether learning rate and decay lie inside those tried while the other was as chosen."""
+    one, names = ds.sel(control=control), ("learning_rate", "decay")
+    for name, other in (names, names[::-1]):
+        tried = one[f"tried_{name}"].values[one[f"tried_{other}"].values == float(one[other])]
+        if not tried.min() < float(one[name]) < tried.max():
             return False
     return True
 

@@ -19,10 +19,12 @@ from ...workers import compute
 _CHUNK = 4096
 #: Streams of random numbers within one seed.
 _DRAWN, _ORDER = 1 << 20, 1 << 21
-#: First learning rate and decay of weights that are tried, and the factor between those tried.
-START, FACTOR = {"learning_rate": 0.002, "decay": 0.03}, 3.0
-#: Values of a setting that are tried at most.
-MOST = 8
+#: Of each setting, the first value that is tried, and the factor between those tried. By powers of
+#: two, so that a value that is met again is the same number.
+START = {"learning_rate": 0.002, "decay": 0.03}
+FACTORS = {"learning_rate": 2.0, "decay": 4.0}
+#: Values of a setting that are tried at most, and searches over all settings.
+MOST, ROUNDS = 8, 4
 
 
 class Setting(NamedTuple):
@@ -171,23 +173,35 @@ def searched(score: Callable[[float], float], start: float, factor: float) -> di
     return dict(sorted(tried.items()))
 
 
-def tuned(net: Network, task: Task, updates: int, frozen: bool) -> tuple[Setting, list[tuple]]:
-    """Best learning rate, then best decay, on validation images; and all (rate, decay, accuracy).
+def tuned(
+    net: Network, task: Task, updates: int, frozen: bool
+) -> tuple[Setting, dict[Setting, float]]:
+    """Setting of the best accuracy on validation images, and all that were tried.
 
-    One seed, which no final run has.
+    Learning rate and decay are searched for in turn until neither moves, so that each has worse
+    values on both sides while the other is as chosen. One seed, which no final run has.
     """
-    trials: list[tuple] = []
+    tried: dict[Setting, float] = {}
 
-    def score(rate: float, decay: float) -> float:
-        found = train_relu(net, task, updates, Setting(rate, decay), 1000, frozen)
-        trials.append((rate, decay, found["validation_accuracy"]))
-        return found["validation_accuracy"]
+    def score(setting: Setting) -> float:
+        if setting not in tried:
+            found = train_relu(net, task, updates, setting, 1000, frozen)
+            tried[setting] = found["validation_accuracy"]
+        return tried[setting]
 
-    first = START["decay"]
-    rates = searched(lambda rate: score(rate, first), START["learning_rate"], FACTOR)
-    rate = max(rates, key=rates.__getitem__)
-    decays = searched(lambda decay: score(rate, decay), first, FACTOR)
-    return Setting(rate, max(decays, key=decays.__getitem__)), trials
+    now = Setting(**START)
+    for _ in range(ROUNDS):
+        before = now
+        for name, factor in FACTORS.items():
+
+            def along(value: float, at: Setting = now, name: str = name) -> float:
+                return score(at._replace(**{name: value}))
+
+            found = searched(along, getattr(now, name), factor)
+            now = now._replace(**{name: max(found, key=found.__getitem__)})
+        if now == before:
+            break
+    return now, tried
 
 
 def relu_networks(stack: Network) -> dict[str, tuple[Network, bool]]:
@@ -240,9 +254,10 @@ def feedforward(
     run([(name, tuning_updates, None, -1) for name in networks])
     settings = {name: found[name, -1] for name in networks}
     run([(n, updates, settings[n][0], s) for s in range(seeds) for n in networks])
-    trials = np.full((len(networks), 2 * MOST, 3), np.nan)
+    most = max(len(tried) for _, tried in settings.values())
+    trials = np.full((len(networks), most, 3), np.nan)
     for k, (_, tried) in enumerate(settings.values()):
-        trials[k, : len(tried)] = tried
+        trials[k, : len(tried)] = [(*setting, right) for setting, right in tried.items()]
     about: dict[str, tuple[Any, Any, str]] = {
         f"{kind}_accuracy": (
             ("control", "seed"),
