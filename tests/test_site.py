@@ -2,8 +2,10 @@
 
 import re
 import sys
+from base64 import b64decode
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import xyep
@@ -78,6 +80,24 @@ def test_every_statement_leads_to_its_figure_data_and_cell(book, written):
 def test_code_is_folded_and_outputs_of_figures_are_left_out(written):
     assert "image/png" not in "".join(written.values())
     assert "hide-input" in written[names()[0]]
+
+
+def test_the_lattice_with_skips_has_the_parameters_that_are_stored(book):
+    import pages
+
+    notebook, node = pages.KEPT
+    early = book.notebooks[notebook]["tree"][node]
+    shown = pages.kept(early)
+    text = shown.networks[0]["theta"]["f4"]
+    first = early.to_dataset().isel(seed=0)
+    wanted = [first[part].values for part in ("couplings", "bias_amplitude", "bias_phase")]
+    np.testing.assert_array_equal(np.frombuffer(b64decode(text), "<f4"), np.concatenate(wanted))
+    net = shown.nets[0]
+    assert net.n_sites == early.attrs["size"] ** 2
+    assert np.sum(net.shell == 0) == early.attrs["count"]
+    task = xyep.load_task("xor")  # half learned: better than an untrained network
+    score = xyep.evaluate(net, net.unflatten(np.concatenate(wanted).astype(float)), task)
+    assert score["mismatch"] < 0.4
 
 
 def test_the_reference_has_a_page_for_every_public_name():

@@ -53,7 +53,7 @@ def gather(folder=PAGES):
     made = {
         "sections": sections,
         "first": next(iter(book.notebooks)),
-        "explorer": pages.explorer(folder),
+        "explorer": pages.explorer(book, folder),
         "findings": pages.front(book),
         "version": __version__,
     }
@@ -65,6 +65,7 @@ def gather(folder=PAGES):
 
 def _page(source):
     """A page as it lies in the repository, with links to where they lead in the site."""
+    from pages import LATTICE
     from words import cited, keys, typeset
 
     from xyep.release import REPOSITORY
@@ -76,6 +77,7 @@ def _page(source):
     text = re.sub(r"\n\n```$", "\n```", text, flags=re.M)  # the empty line that ends an example
     bibliography = (ROOT / "docs" / "references.bib").read_text("utf-8")
     text = cited(typeset(text), keys(bibliography))
+    text = text.replace("<!-- lattice -->", LATTICE)
     plots = count(1)
 
     def plot(found):

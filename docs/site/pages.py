@@ -11,6 +11,7 @@ import xyep
 from xyep.paper import report
 from xyep.paper.findings import statements
 from xyep.paper.notebooks import executed
+from xyep.paper.studies.responses import skip_network
 from xyep.paths import project
 
 #: The figure that a cell shows.
@@ -245,17 +246,36 @@ def front(book):
 INVITATION = (
     "This is one, trained on XOR. Ask it a question, drag the hand of an input, nudge the output, "
     "or cut a coupling by a click: the phases settle again, and the energy falls. Take the epoch "
-    "back to 0 and let it learn."
+    "back to 0 and let it learn. [More on this picture](explorer.md)."
 )
+LATTICE = "```{raw} html\n:file: lattice.html\n```"
+#: Notebook and node that keep the parameters of lattices with skips.
+KEPT = "03_xor_lattice_responses", "skips/early"
 
 
-def explorer(folder):
+def explorer(book, folder):
     """A lattice to play with; all that it needs is within the page, which works from a disk too."""
-    page = xyep.explore().save(folder / "lattice.html").read_text("utf-8")
+    shown = xyep.explore()
+    if KEPT[0] in book.notebooks:
+        shown += kept(book.notebooks[KEPT[0]]["tree"][KEPT[1]])
+    page = shown.save(folder / "lattice.html").read_text("utf-8")
     style = (Path(xyep.__file__).parent / "static" / "explore.css").read_text("utf-8")
     body = page.partition("</style>")[2].partition("</html>")[0]
     (folder / "lattice.html").write_text(f"<style>{style}</style>{body}", "utf-8")
-    return f"{INVITATION}\n\n```{{raw}} html\n:file: lattice.html\n```"
+    return f"{INVITATION}\n\n{LATTICE}"
+
+
+def kept(early):
+    """The first of the lattices with skips, as the stored result has it."""
+    about = early.attrs
+    seed = int(early["seed"][0])
+    net = skip_network(about["size"], about["distance"], about["count"], str(about["kind"]), seed)
+    one = early.to_dataset().sel(seed=seed)
+    parameters = xyep.Parameters(
+        *(one[part].values.astype(float) for part in xyep.Parameters._fields)
+    )
+    name = f"{about['size']}×{about['size']}, {about['count']} skips, epoch {about['epoch']}"
+    return xyep.explore(net, parameters, name=name)
 
 
 def _badge(verdict):

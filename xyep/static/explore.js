@@ -139,7 +139,7 @@ class Lattice {
     const { net, u } = this;
     this.x.forEach((phi, i) => { u.x[i] = Math.cos(phi); u.y[i] = Math.sin(phi); });
     this.nudging = net.nudge(this.beta, this.targets);
-    this.rest = false;
+    this.rest = this.listed = false;
     this.worst = 0;
     this.response = null;
     if (!this.learning && this.history.length && why !== this.why) this.mark(why);
@@ -550,6 +550,8 @@ class Lattice {
   /** What the network answers to each pattern; from random phases, but while it learns. */
   listPatterns() {
     const { net, d } = this, { inputs, targets } = d.patterns;
+    if (this.answers && this.listed) return;
+    this.listed = true;
     if (!this.answers) {
       const draws = random(7);
       this.answers = inputs.slice(0, CHUNK).map((x) => {
