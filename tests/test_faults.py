@@ -229,6 +229,52 @@ def test_ensemble(tmp_path):
     inject(lambda folder: folder.mkdir(), work, check, tmp_path, "ensemble")
 
 
+@pytest.mark.parametrize("kind", ["training", "ensemble"])
+def test_signals_at_random_moments(kind, tmp_path):
+    def work(folder):
+        store = folder / "a.zarr"
+        if kind == "training":
+            xyep.train(NET, XOR, store=store, checkpoint_every=1, **SHORT)
+        else:
+            training = xyep.Training(epochs=3, final_states=2)
+            cases = {"a": xyep.Case(NET, XOR, training, (0, 1, 2))}
+            tree = xyep.train_ensemble(cases, store=store, scheduler="threads", workers=1)
+            xyep.write_tree(tree, store)
+            discard_partial(store)
+
+    def check(folder):
+        return contents(folder) if kind == "training" else timeless(folder, folder / "a.zarr")
+
+    work(tmp_path / "first")
+    started = time.monotonic()
+    work(tmp_path / "whole")
+    usual, expected = time.monotonic() - started, check(tmp_path / "whole")
+    rng, ended, folder = random.Random(0), 0, tmp_path / "interrupted"
+    many = MANY or 12
+    for number in range(many):
+        shutil.rmtree(folder, ignore_errors=True)
+        child = os.fork()
+        if child == 0:
+            try:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, 2)
+                work(folder)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        time.sleep(rng.uniform(0, usual))
+        os.kill(child, (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)[number % 3])
+        _, status = os.waitpid(child, 0)
+        ended += status != 0
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            work(folder)
+        assert check(folder) == expected, number
+    assert ended > many / 2
+    print(f"{kind}: {ended} of {many} ended before they were done, all identical")
+
+
 NOTEBOOK = """# %% [markdown]
 # # 1. Some notebook
 
