@@ -13,8 +13,9 @@
 # %% [markdown]
 # # 3. What travels through a lattice
 #
-# A coupling learns only if the nudging of the output is felt at its two ends, and only if these
-# ends also feel the inputs. On a lattice neither is certain. Two responses tell:
+# A coupling learns only if the nudging of the output moves at least one of its ends, and it learns
+# something about the inputs only if its ends feel them. On a lattice neither is certain. Two
+# responses tell:
 #
 # * the **nudge response** of site i: how far φ_i moves when nudging moves the output by 1 rad. For
 #   one output this is (H⁻¹)_io/(H⁻¹)_oo, with H the Hessian of the energy. It depends on neither
@@ -28,8 +29,8 @@
 # **Questions, decided before the runs.** The unit is one seed of one network. A run solves XOR if
 # at least 95 % of 200 fresh initial states answer all four patterns, after `epochs` epochs at the
 # learning rate below: a statement on this budget (see notebook 02). α = 0.05, Holm's correction
-# within each question. No lattices are pooled. Pilot runs, on seeds from 10,000 on, chose distances
-# and the number of skips such that some runs succeed and some fail.
+# within each question. Lattices are not pooled. Distances and the number of skips were chosen by
+# pilot runs, on seeds from 10,000 on, so that some runs succeed and some fail.
 #
 # 1. *Does training weaken the far nudge response?* Of each lattice, paired t-test of its logarithm
 #    after training against before; control: training on noise.
@@ -39,8 +40,8 @@
 #    a lattice if trained runs show them more often than each of three controls (Fisher's exact
 #    test): the same runs before training, runs trained on **noise** (each pattern with either
 #    target), and the trained |J| **moved** to other places with random signs. It is not found if it
-#    holds on none, and on every lattice the 95 % interval of their share lies below one half. Runs
-#    that fail are shown.
+#    holds on no lattice, and the 95 % interval of the share of trained runs with two populations
+#    lies below one half on each. Runs that fail are shown beside them.
 # 3. *Do longer skips help, at an equal number of couplings?* Nearest neighbours and `skip_count`
 #    further couplings of range 2 … 6 along rows and columns, drawn anew for each seed. Trend of
 #    success over the range at each distance (Cochran–Armitage test). Random pairs are shown.
@@ -90,7 +91,7 @@ study.train(studies.travelling, size, places, snapshots, training, seeds, node="
 # %% [markdown]
 # ## 3.2 Skips of different range, equal in number
 #
-# Each seed draws its own. On average `skip_count` couplings are one for every second site.
+# Each seed draws its own skips, about one for every second site.
 
 # %%
 study.train(
@@ -147,14 +148,14 @@ figures.show(notebook, "03_skips", tree, study.profile)
 figures.show(notebook, "03_cuts", tree, study.profile)
 
 # %% [markdown]
-# **What we learn.** While a lattice learns, the nudge response far from the output becomes weaker,
-# and so it does while a lattice is trained on noise. It falls off smoothly: two populations of
-# sites are rare after training, no more frequent than in the controls, and most frequent where a
-# lattice was trained on noise. A border between affected and marginal sites is where one draws it.
-# Longer skips help at an equal number of couplings; skips of two hardly do. Within an architecture,
-# the response that is left after early training has not been found to tell which runs succeed. Yet
-# a response is needed: when the tenth of the couplings that carries most of it is cut, most runs
-# fail; when as many others of the same strength are cut, they do not.
+# **What we learn.** Training weakens the nudge response far from the output in three of four
+# lattices; for the fourth this is open. Training on noise weakens it too. The response falls off
+# smoothly: two populations of sites are rare after training, no more frequent than in the controls,
+# and most frequent where a lattice was trained on noise. A border between affected and marginal
+# sites is where one draws it. At an equal number of couplings, longer skips help. Within an
+# architecture, the response that is left after early training has not been found to tell which runs
+# succeed. Yet the couplings that carry it are needed: when the tenth that carries most of it is
+# cut, most runs fail; when as many others of about the same strength are cut, most succeed.
 #
 # **What we do not know.** Whether the same holds for other learning rates, budgets and tasks. Skips
 # are compared at equal number, not at equal length of wire. The couplings that are cut differ from
