@@ -77,6 +77,18 @@ def test_every_statement_leads_to_its_figure_data_and_cell(book, written):
         assert "*Rule:* " in card
 
 
+def test_the_verdicts_at_a_glance_are_those_of_the_findings(book, written):
+    import pages
+
+    rows = re.findall(r"^\| \[(.*?)\]\(#(.*?)\) \| \{.*?\}`(.*?)` \|$", written["findings"], re.M)
+    cards = re.findall(
+        r"^:::\{card\} (.*?)\n:class-card: finding\n\n\{.*?\}`(.*?)`", written["findings"], re.M
+    )
+    assert len(cards) > 10
+    assert [(statement, verdict) for statement, _, verdict in rows] == cards
+    assert pages.place(book, "longer range help") in {f"#{place}" for _, place, _ in rows}
+
+
 def test_code_is_folded_and_outputs_of_figures_are_left_out(written):
     assert "image/png" not in "".join(written.values())
     assert "hide-input" in written[names()[0]]

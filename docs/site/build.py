@@ -53,6 +53,7 @@ def gather(folder=PAGES):
     made = {
         "sections": sections,
         "first": next(iter(book.notebooks)),
+        "range": pages.place(book, "longer range help"),
         "explorer": pages.explorer(book, folder),
         "findings": pages.front(book),
         "version": __version__,

@@ -296,6 +296,7 @@ def findings(book):
         "# Findings",
         "Every statement, who makes it, the numbers, and the rule by which its verdict follows "
         "from them.",
+        glance(book),
     ]
     for notebook, entry in book.notebooks.items():
         parts.append(f"## {report.title(notebook)}")
@@ -305,6 +306,26 @@ def findings(book):
                 parts.append(f"(finding-{name})=")
             parts += [_statement(one, notebook, entry, name) for one in made]
     return "\n\n".join(parts) + "\n"
+
+
+def glance(book):
+    """All statements with their verdicts, each leading to its numbers."""
+    rows = ["| statement | verdict |", "|---|---|"]
+    for name, one in _made(book):
+        rows.append(f"| [{one.statement}](#finding-{name}) | {_badge(one.verdict)} |")
+    return "\n".join(rows)
+
+
+def place(book, words):
+    """Where the statement with these words stands among the findings."""
+    found = (f"#finding-{name}" for name, one in _made(book) if words in one.statement)
+    return next(found, "findings.md")
+
+
+def _made(book):
+    for entry in book.notebooks.values():
+        for name, (finding, *_) in entry["figures"].items():
+            yield from ((name, one) for one in statements(finding))
 
 
 def _statement(one, notebook, entry, figure):
