@@ -22,7 +22,7 @@ def draw(notebook, tree, folder):
             canvas = figure.draw(tree, finding)
             for suffix in FORMATS:
                 canvas.savefig(folder / f"{name}.{suffix}", dpi=200)
-            canvas.savefig(folder / f"{name}_small.png", dpi=480 / canvas.get_figwidth() / 1.0)
+            canvas.savefig(folder / f"{name}_small.png", dpi=480 / canvas.get_figwidth())
         with open(folder / f"{name}.csv", "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["panel", "mark", "series", "x", "y", "value"])
