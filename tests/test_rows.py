@@ -416,3 +416,112 @@ def test_size_and_distance(axis, other):
     p = holm(np.array(p))
     np.testing.assert_allclose([e.p for e in finding.pairs.values()], p, rtol=1e-3)
     assert (finding.verdict == "no") == bool((p < 0.05).all())
+
+
+# ------------------------------------------------------------------------------------------- 06
+
+SIX = "06_imperfect_machines"
+
+
+def machines(node, what="accuracy"):
+    """(kind, number of the level, when) → values of the seeds, the mildest level first."""
+    ds = stored(SIX)[node].to_dataset()
+    table = {}
+    for n in range(ds.sizes["network"]):
+        kind, when = str(ds["kind"].values[n]), str(ds["when"].values[n])
+        table.setdefault((kind, when), []).append((float(ds["level"].values[n]), n))
+    found = {}
+    for (kind, when), levels in table.items():
+        for order, (_, n) in enumerate(sorted(levels, reverse="bits" in kind)):
+            found[kind, order, when] = ds[what].values[n]
+    return found
+
+
+def kinds_of(found):
+    last = {}
+    for kind, order, _ in found:
+        if kind != "none":
+            last[kind] = max(order, last.get(kind, 0))
+    return last
+
+
+def test_the_sheet_of_imperfect_machines():
+    sheet = said(SIX, "06_sheet")
+    for node, what in (("images", "accuracy"), ("xor", "test_solved")):
+        found = machines(node, what)
+        kinds = kinds_of(found)
+        for when in ("at the end", "while training", "healed"):
+            for kind, last in kinds.items():
+                passed = 0
+                for order in range(last + 1):
+                    runs = found[kind, order, when]
+                    if node == "xor":
+                        k = int((runs >= 0.95).sum())
+                        p = stats.binom.sf(k - 1, len(runs), 0.75)
+                    else:
+                        loss = found["none", 0, when] - runs
+                        t = (loss.mean() - 0.005) / (loss.std(ddof=1) / np.sqrt(len(loss)))
+                        p = stats.t.cdf(t, len(loss) - 1)
+                    if not p < 0.05 / len(kinds):
+                        break
+                    passed += 1
+                one = sheet.tried[node, when][kind]
+                assert one.allowed == (one.levels[passed - 1] if passed else None), (node, kind)
+    losses = {}
+    found = machines("images")
+    for kind, order in (("bits", 0), ("read_bits", 3)):
+        losses[kind] = found["none", 0, "while training"] - found[kind, order, "while training"]
+        assert sheet.enough.loss[kind].mean == pytest.approx(losses[kind].mean(), abs=1e-12)
+    p = [stats.ttest_1samp(loss, 0.005, alternative="greater").pvalue for loss in losses.values()]
+    assert (sheet.enough.verdict == "no") == bool((holm(p) < 0.05).any())
+
+
+def test_training_and_healing_of_damage():
+    finding = said(SIX, "06_loss")
+    tables = {node: machines(node) for node in ("images", "xor")}
+    for better, when in ((finding.trained, "while training"), (finding.heals, "healed")):
+        change = {
+            (node, kind): found[kind, last, when] - found[kind, last, "at the end"]
+            for node, found in tables.items()
+            for kind, last in kinds_of(found).items()
+        }
+        p = holm([stats.ttest_1samp(c, 0).pvalue for c in change.values()])
+        np.testing.assert_allclose(list(better.p.values()), p, rtol=1e-6)
+        up = sum(c.mean() > 0 and q < 0.05 for c, q in zip(change.values(), p))
+        down = sum(c.mean() < 0 and q < 0.05 for c, q in zip(change.values(), p))
+        assert (better.verdict == "yes", better.verdict == "no") == (up == len(p), down == len(p))
+
+
+def test_damage_of_local_and_dense_networks():
+    finding = said(SIX, "06_dense")
+    local, dense = machines("images"), machines("dense")
+    p, signs = [], []
+    for kind, last in kinds_of(local).items():
+        a, b = (
+            found["none", 0, "at the end"] - found[kind, last, "at the end"]
+            for found in (local, dense)
+        )
+        p.append(stats.ttest_ind(a, b, equal_var=False).pvalue)
+        signs.append(a.mean() > b.mean())
+        assert finding.changes[kind].mean == pytest.approx(a.mean() - b.mean(), abs=1e-12)
+    certain = holm(p) < 0.05
+    assert finding.larger == (certain & np.array(signs)).sum()
+    assert finding.smaller == (certain & ~np.array(signs)).sum()
+
+
+def test_noisy_readings_of_holomorphic_gradients():
+    finding = said(SIX, "06_noise")
+    error = stored(SIX)["read_noise"]["relative_error"].isel(network=0)
+    even = error["seed"] % 2 == 0
+    change = []
+    for noise in error["noise"].values:
+        runs = []
+        for name in ("holomorphic", "centered"):
+            one = error.sel(noise=noise, estimator=name)
+            beta = one.where(even, drop=True).median("seed").idxmin("beta")
+            runs.append(np.log(one.sel(beta=beta).where(~even, drop=True).values))
+        change.append(stats.ttest_rel(*runs))
+    np.testing.assert_allclose(list(finding.p.values()), holm([c.pvalue for c in change]))
+    means = [c.statistic < 0 for c in change]
+    certain = holm([c.pvalue for c in change]) < 0.05
+    assert (finding.verdict == "yes") == bool((certain & means).all())

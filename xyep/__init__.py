@@ -34,6 +34,7 @@ from .lattices import (
     xor_lattice,
 )
 from .linear_response import ZeroModeError
+from .machines import Built, Machine
 from .network import Network, Parameters
 from .optimizers import SGD, Adam, Optimizer, Schedule
 from .records import parameters_of
@@ -62,6 +63,7 @@ __all__ = [
     "SQUARE",
     "TRIANGULAR",
     "Adam",
+    "Built",
     "Callback",
     "Case",
     "Centered",
@@ -76,6 +78,7 @@ __all__ = [
     "GradientWarning",
     "Holomorphic",
     "LogCosine",
+    "Machine",
     "Network",
     "NotConvergedWarning",
     "OneSided",

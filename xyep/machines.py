@@ -11,13 +11,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import random
-from .checks import check_instance, check_integer, check_number
+from .checks import (
+    check_array,
+    check_choice,
+    check_instance,
+    check_integer,
+    check_number,
+    check_phases,
+)
 from .cost import as_cost, check_targets
 from .kernels.elementary import arctangent, cosine, sine
 from .kernels.machine import Rule, Wiring, contrast_of, relax_samples
+from .kernels.vectors import Lanes
 from .network import Network, Parameters
 from .optimizers import schedule
-from .relaxation import ALIGNED, check_inputs, tangents
+from .relaxation import ALIGNED, check_inputs, check_outputs, tangents
 from .run import check_task
 from .settings import Training
 from .solvers import GaussSeidel
@@ -30,6 +38,8 @@ Floats = NDArray[np.float64]
 #: Streams of random numbers of what is fixed in a machine, of its drift, and of a training.
 _MISMATCH, _ASYMMETRY, _CUT, _DEAD, _STUCK, _DETUNING = range(6)
 _DRIFT, _ORDER, _START, _HEAT, _TEST = range(1 << 21, (1 << 21) + 5)
+#: Samples that are relaxed side by side.
+LANES = 16
 #: Samples that are relaxed at a time, to bound memory.
 CHUNK = 512
 
@@ -44,8 +54,7 @@ class Machine:
     read_bits : a phase is read as the nearest of 2^read_bits equally spaced ones; None: as it is
     mismatch : rms relative error of each coupling, fixed
     asymmetry : half the rms relative difference between J_ij and J_ji, fixed
-    drift : rms distance by which each coupling wanders in the course of a training, over the rms
-        coupling; after a training, by which it is off
+    drift : rms step by which each coupling wanders from one update to the next, in couplings
     cut : share of the couplings that are missing
     dead : share of the hidden sites that are stuck at a random phase
     detuning : rms torque ω of each free site, in couplings: sites whose frequencies differ
@@ -132,9 +141,33 @@ class Built:
         self._middle = self._first[:-1] + inputs
         self._skew = 1.0 + np.concatenate([skew, -skew])[order]
 
-    def drift(self, size: float, step: int) -> None:
-        """Let every coupling wander by a normal number of standard deviation `size`."""
+    def drift(self, updates: int = 1, step: int = 0) -> None:
+        """Let every coupling wander as far as it does within so many updates.
+
+        step : counter of the random numbers; each call needs another
+        """
+        size = self.machine.drift * np.sqrt(check_integer("updates", updates, 0))
         self.wander += size * random.normal(len(self.wander), self.machine.seed, _DRIFT, step)
+
+    def unlocked(self, parameters: Parameters, phases: ArrayLike) -> NDArray[np.bool_]:
+        """(sample, site) whether a site's torque is more than its field |F_i| can hold.
+
+        Such a site has no phase at rest. Here it stays where it turns slowest, π/2 from its field.
+
+        phases : (sample, site) in radians
+        """
+        net, parameters = self.net, self.net.check_parameters(parameters)
+        u = _vectors(check_phases("phases", phases, ("sample", net.n_sites)))
+        couplings, amplitude = self.set(parameters)
+        weights = couplings[self._edge] * self._skew
+        field = amplitude[:, None] * _vectors(np.asarray(parameters.bias_phase, float))
+        size = np.empty((len(u), net.n_free))
+        for i in range(net.n_free):
+            a = slice(self._first[i], self._first[i + 1])
+            felt = (weights[a, None] * u[:, self._other[a]]).sum(axis=1) + field[net.n_inputs + i]
+            size[:, i] = np.hypot(felt[:, 0], felt[:, 1])
+        free = (np.abs(self.torque) > size) & ~self.stuck
+        return np.pad(free, ((0, 0), (net.n_inputs, 0)))
 
     def set(self, parameters: Parameters) -> tuple[Floats, Floats]:
         """(coupling,) couplings and (site,) bias amplitudes as they come out, before the skew."""
@@ -158,6 +191,9 @@ class Built:
     ) -> Floats:
         """(sample, site) phases in radians, as they are read, after `sweeps`.
 
+        A visit to site i turns it to φ_i = arg F_i + arcsin(ω_i/|F_i|), over-relaxed by μ, or at a
+        temperature draws it from the density ∝ exp(|F_i|/T cos(φ − φ_i)).
+
         Parameters
         ----------
         inputs : (sample, input) phases in radians
@@ -165,10 +201,24 @@ class Built:
         initial : (sample, site) phases, "aligned", or None, random ones
         push : (sample, output, 2) further field of the outputs
         seed, counter : of the initial state and of the heat bath
+
+        Raises
+        ------
+        ValueError, TypeError
+            For numbers and arrays that are not of these kinds.
         """
-        inputs = check_inputs(self.net, inputs)
+        net, p = self.net, self.net.check_parameters(parameters)
+        inputs = check_inputs(net, inputs)
+        sweeps = check_integer("sweeps", sweeps, 1)
+        mu = check_number("over_relaxation", over_relaxation, 0.0, 1.0)
+        if isinstance(initial, str):
+            check_choice("initial", initial, ("aligned",))
+        elif initial is not None:
+            initial = check_phases("initial", initial, (len(inputs), net.n_sites))
+        if push is not None:
+            push = check_array("push", push, (len(inputs), net.n_outputs, 2))
         u = self._state(inputs, initial, seed, counter)
-        return self.read(self._relax(parameters, u, sweeps, over_relaxation, push, seed, counter))
+        return self.read(self._relax(p, u, sweeps, mu, push, seed, counter))
 
     def read(self, u: Floats) -> Floats:
         """Phases of (sample, site, 2) vectors as they are read."""
@@ -224,7 +274,8 @@ class Built:
         push = np.zeros((len(u), net.n_outputs, 2)) if push is None else push
         words = random.uniform(len(u), seed, _HEAT, counter) * 2.0**53
         mean = np.empty_like(u)
-        relax_samples(wiring, rule, words.astype(np.uint64), push, u, mean)
+        state, keys = np.empty((net.n_sites, 2, LANES)), words.astype(np.uint64)
+        relax_samples(Lanes(LANES), state, wiring, rule, keys, push, u, mean)
         return mean
 
     def gradient(
@@ -244,9 +295,11 @@ class Built:
         Of `training`, ``beta``, ``cost``, ``start`` and the sweeps of its solvers are used; the
         force of the cost on an output is that at its phase as it is read.
         """
+        check_instance("training", training, Training)
         net, cost, beta = self.net, as_cost(training.cost), training.beta
-        sweeps = _sweeps(training)
-        inputs, targets = check_inputs(net, inputs), np.asarray(targets, float)
+        sweeps, parameters = _sweeps(training), net.check_parameters(parameters)
+        inputs = check_inputs(net, inputs)
+        targets = check_outputs(net, targets, len(inputs))
         start = "aligned" if training.start == "aligned" else None
         u = self._state(inputs, start, seed, 4 * counter)
         mu = sweeps.over_relaxation
@@ -283,23 +336,22 @@ class Built:
         Optimizer, schedule, batches, initial states and decay are those of `training`, the gradient
         is the machine's. Settings that only recording needs are not used.
         """
-        check_task(self.net, task)
+        check_task(self.net, check_instance("task", task, Task))
+        check_instance("training", training, Training)
         check_targets(as_cost(training.cost), task.targets)
         net, t, train = self.net, training, task.numbers("train")
         p = net.init_parameters(seed) if parameters is None else net.check_parameters(parameters)
         theta, n = p.flatten(), len(train)
         size = min(t.batch_size or n, n)
         batches = -(-n // size)
-        rms = float(np.sqrt(np.mean(np.square(p.couplings))))
-        wander = self.machine.drift * rms / np.sqrt(t.epochs * batches)
         moments, rate_of = t.optimizer.init(theta), schedule(t.schedule)
         for epoch in range(t.epochs):
             order = random.permutation(n, seed, _ORDER, epoch) if batches > 1 else np.arange(n)
             for b in range(batches):
                 step = epoch * batches + b
                 rows = np.repeat(train[order[b * size : (b + 1) * size]], t.initial_states)
-                if wander:
-                    self.drift(wander, step)
+                if self.machine.drift:
+                    self.drift(1, step)
                 found = self.gradient(
                     net.unflatten(theta),
                     task.inputs[rows],
@@ -324,8 +376,13 @@ class Built:
         initial_states: int = 1,
         seed: int = 0,
     ) -> NDArray[np.bool_]:
-        """(sample, initial state) whether each answer, as it is read, is right."""
-        n, m = len(task), initial_states
+        """(sample, initial state) whether each answer, as it is read, is right.
+
+        start : "random", or "aligned", which is one state; the other arguments as in `relax`
+        """
+        check_task(self.net, check_instance("task", task, Task))
+        start = check_choice("start", start, ("random", "aligned"))
+        n, m = len(task), check_integer("initial_states", initial_states, 1)
         right = np.empty((n, m), bool)
         for k in range(m):
             for first in range(0, n, CHUNK):
@@ -358,12 +415,13 @@ def _vectors(phases: ArrayLike) -> Floats:
 
 def _sweeps(training: Training) -> _Sweeps:
     """Sweeps of a training's phases, whose solvers must have a fixed number."""
-    free, nudged = training.solvers
-    for name, s in (("solver", free), ("nudged_solver", nudged)):
-        if not isinstance(s, GaussSeidel) or s.sweeps is None:
+    counts, mu = [], 0.5
+    for name, solver in zip(("solver", "nudged_solver"), training.solvers):
+        if not isinstance(solver, GaussSeidel) or solver.sweeps is None:
             raise ValueError(
-                f"training.{name}: found {s!r}; GaussSeidel(sweeps=…) is needed, as a machine "
+                f"training.{name}: found {solver!r}; GaussSeidel(sweeps=…) is needed, as a machine "
                 "relaxes for a given time"
             )
-    mu = getattr(free, "over_relaxation", None)
-    return _Sweeps(int(free.sweeps), int(nudged.sweeps), 0.5 if mu is None else float(mu))
+        counts.append(solver.sweeps)
+        mu = mu if solver.over_relaxation is None else solver.over_relaxation
+    return _Sweeps(counts[0], counts[1], mu)

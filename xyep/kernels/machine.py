@@ -1,4 +1,4 @@
-"""Relaxation of a machine that is not ideal, one sample at a time, on any processor the same.
+"""Relaxation of a machine that is not ideal, with the same bits on any processor.
 
 What a site does in one visit follows from its local field F, with a coupling J_ij that need not be
 J_ji, from its own torque ω and from the temperature T:
@@ -13,6 +13,7 @@ import numpy as np
 
 from . import inline, kernel
 from .elementary import log, sincos
+from .vectors import fma, item, load, rsqrt, splat, store, where_greater
 
 _ONE = np.uint64(1)
 
@@ -74,67 +75,102 @@ def _von_mises(kappa, key):
 
 
 @kernel
-def relax_samples(wiring, rule, keys, push, u, mean):
+def relax_samples(lanes, state, wiring, rule, keys, push, u, mean):
     """Relax (sample, site, 2) unit vectors u in place; mean: averages over the last sweeps.
 
+    state : (site, 2, lane) memory for the samples that are relaxed side by side
     keys : (sample,) of the random numbers;  push : (sample, output, 2) further field of outputs
     """
-    n_free = len(wiring.bias)
-    first_free = u.shape[1] - n_free
-    first_output = n_free - push.shape[1]
-    fixed = np.empty((n_free, 2))
-    for k in range(len(u)):
-        state, average = u[k], mean[k]
-        average[:] = 0.0
-        average[:first_free] = state[:first_free]
+    n_free, n, sites, width = len(wiring.bias), len(u), u.shape[1], state.shape[2]
+    first_free, first_output = sites - n_free, n_free - push.shape[1]
+    average, fixed = np.empty((n_free, 2, width)), np.empty((n_free, 2, width))
+    field = np.empty((2, width))
+    for start in range(0, n, width):
+        alive = min(width, n - start)
+        for lane in range(width):
+            k = min(start + lane, n - 1)  # the last block is filled up with the last sample
+            for i in range(sites):
+                state[i, 0, lane], state[i, 1, lane] = u[k, i, 0], u[k, i, 1]
+            for i in range(n_free):
+                for xy in range(2):
+                    pushed = push[k, i - first_output, xy] if i >= first_output else 0.0
+                    fixed[i, xy, lane] = wiring.bias[i, xy] + pushed
         for i in range(n_free):
-            fx, fy = wiring.bias[i, 0], wiring.bias[i, 1]
-            if i >= first_output:
-                fx += push[k, i - first_output, 0]
-                fy += push[k, i - first_output, 1]
-            for a in range(wiring.first[i], wiring.middle[i]):
-                j = wiring.other[a]
-                fx += wiring.weights[a] * state[j, 0]
-                fy += wiring.weights[a] * state[j, 1]
-            fixed[i, 0], fixed[i, 1] = fx, fy
+            x, y = load(lanes, fixed, 2 * i), load(lanes, fixed, 2 * i + 1)
+            x, y = _felt(lanes, wiring, wiring.first[i], wiring.middle[i], state, x, y)
+            store(x, fixed, 2 * i)
+            store(y, fixed, 2 * i + 1)
+            store(splat(lanes, 0.0), average, 2 * i)
+            store(splat(lanes, 0.0), average, 2 * i + 1)
         for sweep in range(rule.sweeps):
             for i in range(n_free):
                 if not wiring.stuck[i]:
-                    _visit(wiring, rule, keys[k], sweep, i, first_free, fixed, state)
+                    x, y = load(lanes, fixed, 2 * i), load(lanes, fixed, 2 * i + 1)
+                    x, y = _felt(lanes, wiring, wiring.middle[i], wiring.first[i + 1], state, x, y)
+                    if rule.temperature > 0.0:
+                        store(x, field, 0)
+                        store(y, field, 1)
+                        visit = _mixed(np.uint64(sweep) * np.uint64(n_free) + np.uint64(i) + _ONE)
+                        for lane in range(alive):
+                            key = _mixed(keys[start + lane] ^ visit)
+                            _heat(rule, wiring.torque[i], key, lane, field, state[first_free + i])
+                    else:
+                        _rest(lanes, rule, wiring.torque[i], x, y, state, 2 * (first_free + i))
             if sweep >= rule.sweeps - rule.reads:
-                for i in range(first_free, len(state)):
-                    average[i, 0] += state[i, 0]
-                    average[i, 1] += state[i, 1]
+                for k in range(2 * n_free):
+                    seen = load(lanes, average, k) + load(lanes, state, 2 * first_free + k)
+                    store(seen, average, k)
+        for lane in range(alive):
+            for i in range(sites):
+                for xy in range(2):
+                    here = state[i, xy, lane]
+                    u[start + lane, i, xy] = here
+                    seen = average[max(i - first_free, 0), xy, lane]
+                    mean[start + lane, i, xy] = seen if i >= first_free else here
 
 
 @inline
-def _visit(wiring, rule, key, sweep, i, first_free, fixed, state):
-    fx, fy = fixed[i, 0], fixed[i, 1]
-    for a in range(wiring.middle[i], wiring.first[i + 1]):
-        j = wiring.other[a]
-        fx += wiring.weights[a] * state[j, 0]
-        fy += wiring.weights[a] * state[j, 1]
+def _felt(lanes, wiring, first, stop, state, x, y):
+    """The field (x, y) and what the neighbours first … stop − 1 add to it."""
+    for a in range(first, stop):
+        j, weight = 2 * item(wiring.other, a), splat(lanes, item(wiring.weights, a))
+        x, y = fma(weight, load(lanes, state, j), x), fma(weight, load(lanes, state, j + 1), y)
+    return x, y
+
+
+@inline
+def _rest(lanes, rule, torque, fx, fy, state, at):
+    x, y = load(lanes, state, at), load(lanes, state, at + 1)
+    one, least = splat(lanes, 1.0), splat(lanes, 1e-200)
+    square = fma(fx, fx, fy * fy)
+    scale = rsqrt(square + least)
+    vx, vy = fx * scale, fy * scale
+    if torque != 0.0:
+        s = splat(lanes, torque) * scale
+        s = where_greater(s, one, one, where_greater(-one, s, -one, s))
+        rest = fma(-s, s, one)
+        c = rest * rsqrt(rest + least)
+        vx, vy = fma(c, vx, -(s * vy)), fma(s, vx, c * vy)
+    mu = splat(lanes, rule.over_relaxation)
+    vx, vy = fma(mu, vx - x, vx), fma(mu, vy - y, vy)
+    scale = rsqrt(fma(vx, vx, fma(vy, vy, least)))
+    # without a field a site stays
+    store(where_greater(square, least, vx * scale, x), state, at)
+    store(where_greater(square, least, vy * scale, y), state, at + 1)
+
+
+@inline
+def _heat(rule, torque, key, lane, field, own):
+    fx, fy = field[0, lane], field[1, lane]
     size = np.sqrt(fx * fx + fy * fy)
     if size > 0.0:
-        fx, fy = fx / size, fy / size
-        if wiring.torque[i] != 0.0:
-            s = min(max(wiring.torque[i] / size, -1.0), 1.0)
-            c = np.sqrt(1.0 - s * s)
-            fx, fy = c * fx - s * fy, s * fx + c * fy
+        s = min(max(torque / size, -1.0), 1.0)
+        c = np.sqrt(1.0 - s * s)
+        fx, fy = (c * fx - s * fy) / size, (s * fx + c * fy) / size
     else:
-        fx, fy = state[first_free + i, 0], state[first_free + i, 1]
-    if rule.temperature > 0.0:
-        visit = np.uint64(sweep) * np.uint64(len(fixed)) + np.uint64(i)
-        c, s = _von_mises(size / rule.temperature, _mixed(key ^ _mixed(visit + _ONE)))
-        fx, fy = c * fx - s * fy, s * fx + c * fy
-    else:
-        mu = rule.over_relaxation
-        fx = (1.0 + mu) * fx - mu * state[first_free + i, 0]
-        fy = (1.0 + mu) * fy - mu * state[first_free + i, 1]
-        size = np.sqrt(fx * fx + fy * fy)
-        if size > 0.0:
-            fx, fy = fx / size, fy / size
-    state[first_free + i, 0], state[first_free + i, 1] = fx, fy
+        fx, fy = 1.0, 0.0
+    c, s = _von_mises(size / rule.temperature, key)
+    own[0, lane], own[1, lane] = c * fx - s * fy, s * fx + c * fy
 
 
 @kernel

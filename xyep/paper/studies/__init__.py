@@ -42,12 +42,28 @@ from .images import (
     tune_images,
 )
 from .iris import baselines, nested, size_and_distance, table_networks
+from .machines import (
+    WHEN,
+    Job,
+    imperfect_machines,
+    read_noise,
+    small_images,
+    trained_machines,
+    trials,
+)
 from .protocols import protocols, trained_by
 from .responses import cuts, skips, travelling
 from .sweeps import nudged_sweeps
 from .xor import compare_solvers
 
 __all__ = [
+    "trials",
+    "trained_machines",
+    "small_images",
+    "read_noise",
+    "imperfect_machines",
+    "WHEN",
+    "Job",
     "Study",
     "baselines",
     "best_rate",
