@@ -2,18 +2,16 @@
 
 import numpy as np
 import xarray as xr
-from matplotlib.colors import LogNorm, Normalize
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.colors import LogNorm
+from matplotlib.ticker import NullFormatter
 
 from ..findings import images
-from ..findings.images import Couplings, Curves, Maps, Net, Question, Small
-from ..findings.statistics import p_text, percent
-from .style import COLUMN, Canvas, Figure, letters, look, plain, subplots
+from ..findings.images import Couplings, Maps, Net, Protocols, Question, Small
+from ..findings.statistics import p_text
+from .style import COLUMN, DIVERGING, Canvas, Figure, letters, look, plain, subplots
 
 #: A site counts as affected from this share of the largest response within the lattice.
 AFFECTED = 0.1
-#: Of the networks of a panel, two of which may be alike but for their size.
-LINES = ("-", "--", ":", "-.")
 
 
 def _number(net: Net) -> str:
@@ -21,35 +19,49 @@ def _number(net: Net) -> str:
     return f"{net.traits['channels' if 'channels' in net.traits else 'hidden']:.0f}"
 
 
-def draw_curves(tree: xr.DataTree, found: Curves) -> Canvas:
-    """Validation error over epochs."""
-    wrong = 100 * (1 - tree["images"]["validation_accuracy"])
-    figure, axes = subplots(1, len(found.groups), sharey=True, height=2.6)
-    for axis, (title, nets) in zip(axes, found.groups.items()):
-        for k, net in enumerate(nets):
-            one, style = wrong.sel(network=net.network), look(net.traits)
-            low, high, epoch = one.min("seed"), one.max("seed"), one["epoch"]
-            axis.fill_between(epoch, low, high, color=style.color, alpha=0.15, lw=0)
-            axis.plot(epoch, one.mean("seed"), color=style.color, ls=LINES[k % 4], label=net.name)
-            axis.plot(epoch[-1], one.mean("seed")[-1], **style.points)
-        axis.set(xlabel="epoch", yscale="log", title=title)
-        plain(axis.yaxis)
-        axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        axis.legend(fontsize="small")
-    axes[0].set_ylabel("validation error (%)")
+#: Words for the steps from the published training to ours.
+STEPS = {
+    "published": "as published:\nlog cost, one-sided",
+    "tangent": "tangent nudging\ninstead",
+    "rate": "+ larger, decaying\nlearning rate",
+    "both_sides": "+ nudged\nboth ways",
+    "entropy": "+ cross-entropy,\nβ = 0.3",
+    "aligned": "+ aligned start",
+    "short": "+ few sweeps\n(ours)",
+}
+
+
+def draw_protocols(tree: xr.DataTree, found: Protocols) -> Canvas:
+    """Test error, cosine to the exact gradient and time of each way to train."""
+    figure, axes = subplots(1, 3, sharey=True, height=3.0)
+    y = np.arange(len(found.steps))
+    for k, step in enumerate(found.steps):
+        filled = {"mfc": "k" if step.epochs == found.steps[-1].epochs else "w"}
+        wrong = 100 * (1 - step.right)
+        points = {"marker": "o", "color": "k", "ls": "", **filled}
+        axes[0].plot(wrong, np.full(len(wrong), k), **points, alpha=0.6)
+        axes[1].plot(step.cosine, np.full(len(step.cosine), k), **points, alpha=0.6)
+        axes[2].plot(step.seconds * step.epochs / 60, k, **points)
+    axes[0].set_yticks(y, [STEPS[step.name] for step in found.steps], fontsize="x-small")
+    axes[0].invert_yaxis()
+    axes[0].set(xscale="log", xlabel="test error (%)")
+    axes[1].set(xlabel="cosine with the exact gradient", xlim=(-0.05, 1.05))
+    axes[2].set(xscale="log", xlabel="time of a run (min)", xlim=(None, None))
+    for axis in (axes[0], axes[2]):
+        plain(axis.xaxis)
     letters(axes)
     return figure
 
 
-def curves_caption(found: Curves) -> str:
-    best = max((net for nets in found.groups.values() for net in nets), key=lambda n: n.validation)
+def protocols_caption(found: Protocols) -> str:
+    first, last = found.steps[0], found.steps[-1]
     return (
-        f"**On validation images, {best.name} is best: {1 - best.validation:.2%} wrong.** "
-        f"Share of validation images answered wrongly over training on {found.task}: means and "
-        f"ranges of {len(best.right)} seeds. (a) Local stacks of several channels, (b) one channel "
-        "with couplings within its hidden lattice, (c) shared couplings, and dense layers. "
-        f"{found.one.name} answers {percent(found.train)} of training images right while it learns "
-        "them in the last epoch."
+        f"**As published, {first.epochs} epochs, one channel errs on "
+        f"{100 * (1 - first.right.mean()):.2f} % of the test images; with our settings, "
+        f"{last.epochs} epochs, on {100 * (1 - last.right.mean()):.2f} %.** {found.couplings:,} "
+        f"couplings, {found.task}, {len(first.right)} seeds each. From the third row on each has "
+        "one more change. Open: as many epochs as published. (b) After training, "
+        "each with the exact gradient of its own cost."
     )
 
 
@@ -93,8 +105,7 @@ def couplings_caption(found: Couplings) -> str:
     return text + (
         f"Test error on {found.task} over (a) couplings and (b) wire, means and standard "
         f"deviations of {len(one.right)} seeds; numbers: channels or hidden sites. "
-        f"{images.read_out(one)}. Dense layers are XY networks trained alike; how far ordinary "
-        "dense networks get is not shown."
+        f"{images.read_out(one)}. Dense layers are XY networks, trained alike."
     )
 
 
@@ -121,33 +132,40 @@ def questions_caption(found: tuple[Question, ...]) -> str:
     decided = [question for question in found if question.p < 0.05]
     return (
         f"**Of {len(found)} questions of the paper, {len(found[0].base.right)} seeds decide "
-        f"{len(decided)}.** Differences in test accuracy with 95 % intervals (Welch), and p-values "
-        "corrected by Holm over all of them; open means that the corrected p is not below 0.05. "
-        "The seeds differ in initial couplings and order of images, and share the test images: the "
-        "intervals do not hold for other test images."
+        f"{len(decided)}.** Differences in test accuracy with 95 % intervals over seeds and test "
+        "images, and p-values corrected by Holm over all of them; open means that the corrected p "
+        "is not below 0.05."
     )
 
 
 def draw_maps(tree: xr.DataTree, found: Maps) -> Canvas:
-    """Couplings and responses of the hidden lattice at several epochs."""
-    rows = (
-        ("rms coupling\nto inputs", found.strength, Normalize(0, found.strength.max())),
-        ("nudge response\n/ largest", found.nudge, LogNorm(0.01, 1)),
-        ("rms change between\nimages (rad)", found.change, Normalize(0, found.change.max())),
-    )
-    n = len(found.epochs)
-    figure, axes = subplots(3, n, height=4.6, width=1.55 * n + 0.8, squeeze=False)
-    for number, (line, (text, values, norm)) in enumerate(zip(axes, rows)):
-        for axis, value, epoch in zip(line, values, found.epochs):
-            image = axis.imshow(np.maximum(value, norm.vmin), norm=norm)
-            if number == 1 and value.min() < AFFECTED < value.max():
-                axis.contour(value, [AFFECTED], colors="w", linewidths=0.5)
-            axis.set(xticks=[], yticks=[])
-            axis.spines[:].set_visible(False)
-            if number == 0:
-                axis.set_title(f"epoch {epoch}")
-        figure.colorbar(image, ax=line, label=text, shrink=0.9, pad=0.02)
-    letters(axes[:, 0])
+    """Learned windows, and one image on its way through the stack."""
+    figure, axes = subplots(1, 5, height=1.95, gridspec_kw={"width_ratios": [1.35, 1, 1, 0.3, 1]})
+    some = found.windows[:: max(1, len(found.windows) // 8), :: max(1, len(found.windows) // 8)]
+    n, edge = len(some), some.shape[-1]
+    framed = np.full((n, n, edge + 1, edge + 1), np.nan)
+    framed[..., :edge, :edge] = some
+    mosaic = framed.transpose(0, 2, 1, 3).reshape(n * (edge + 1), -1)[:-1, :-1]
+    limit = float(np.nanquantile(np.abs(mosaic), 0.99))
+    shown = axes[0].imshow(mosaic, cmap=DIVERGING, vmin=-limit, vmax=limit)
+    bar = {"orientation": "horizontal", "pad": 0.04, "shrink": 0.9}
+    figure.colorbar(shown, ax=axes[0], label="coupling", **bar)
+    for axis, phases in zip(axes[1:4], (found.image, found.hidden, found.outputs[:, None])):
+        shown = axis.imshow(np.sin(phases), cmap="gray", vmin=-1, vmax=1, aspect="equal")
+    figure.colorbar(shown, ax=list(axes[1:4]), label="sin φ", **bar | {"shrink": 0.5})
+    axes[3].set_yticks(range(len(found.outputs)), range(len(found.outputs)), fontsize="xx-small")
+    shown = axes[4].imshow(np.maximum(found.nudge, 0.01), norm=LogNorm(0.01, 1))
+    if found.nudge.min() < AFFECTED < found.nudge.max():
+        axes[4].contour(found.nudge, [AFFECTED], colors="w", linewidths=0.7)
+    figure.colorbar(shown, ax=axes[4], label="nudge response / largest", **bar)
+    titles = ("windows", "input", "hidden", "output", "response")
+    for axis, title in zip(axes, titles):
+        axis.set_xticks([])
+        axis.set_title(title)
+        axis.spines[:].set_visible(False)
+        if axis is not axes[3]:
+            axis.set_yticks([])
+    letters(axes)
     return figure
 
 
@@ -156,13 +174,11 @@ def maps_caption(found: Maps) -> str:
         f"{name} {100 * values[0]:.0f} → {100 * values[-1]:.0f} %"
         for name, values in found.share.items()
     )
-    side = found.strength.shape[-1]
     return (
         "**Share of hidden sites with a nudge response of at least a tenth of the largest, before "
-        f"→ after training: {share}.** The hidden lattice of {found.name} ({side}×{side} sites): "
-        "(a) rms of the couplings of each site to its window, (b) rms nudge response relative to "
-        "the site where it is largest, white line: a tenth of it, (c) rms change of the phase "
-        f"between training images. One seed; shares: means of {found.seeds}."
+        f"→ after training: {share}.** {found.name}: (a) couplings of some hidden sites to their "
+        "windows, (b–d) a training image on its way, (e) rms nudge response, white line: a tenth "
+        f"of the largest. One seed; shares: means of {found.seeds}."
     )
 
 
@@ -199,17 +215,20 @@ def digits_caption(found: Small) -> str:
     errors = ", ".join(
         f"{name} {100 * (1 - right):.1f} %" for name, right in digits.baselines.items()
     )
+    inside = (
+        f"of {ends} of {all_of_them} networks one is not bracketed" if ends else "all bracketed"
+    )
     return (
         f"**{digits.best.name} errs on {100 * (1 - digits.mean.mean):.2f} % of the test digits; "
         f"{errors}.** (a) Each of {len(digits.best.right)} seeds, mean and standard deviation; "
         "lines: classifiers that learn the same images. (b) Validation error with every setting "
-        f"tried, one seed each; circled: chosen. For {ends} of {all_of_them} networks a chosen "
-        "setting lies at an end of its grid, so better ones may lie beyond."
+        f"tried, also for {found.tuned[0].where}; circled: the best. Of the settings chosen, "
+        f"{inside}."
     )
 
 
 FIGURES = {
-    "05_curves": Figure(draw_curves, images.curves, curves_caption),
+    "05_protocols": Figure(draw_protocols, images.protocols, protocols_caption),
     "05_couplings": Figure(draw_couplings, images.couplings, couplings_caption),
     "05_questions": Figure(draw_questions, images.asked, questions_caption),
     "05_maps": Figure(draw_maps, images.maps, maps_caption),

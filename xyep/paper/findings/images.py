@@ -6,11 +6,10 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from ...cases import select
 from ...responses import affected
 from ..studies.images import chosen
 from . import CONSISTENT, NOT_FOUND, OPEN, Estimate, Finding
-from .statistics import LEVEL, Difference, holm, p_text, paired, percent, welch
+from .statistics import LEVEL, Difference, crossed, holm, p_text, paired, percent, welch
 from .words import counted, label, traits_of
 
 #: A local network is comparable if it answers at most this share of images fewer right.
@@ -24,7 +23,8 @@ class Net(NamedTuple):
 
     network: str
     traits: dict
-    right: np.ndarray  # on test images, after the last epoch
+    right: np.ndarray  # share of test images, after the last epoch, by seed
+    answers: np.ndarray  # (seed, image) whether each is answered right
     validation: float  # mean on validation images, NaN where there are none
     seconds: float  # median time of a run on one core
 
@@ -58,7 +58,8 @@ def networks(ds: xr.Dataset) -> list[Net]:
             Net(
                 str(network),
                 traits_of(ds, network),
-                one["test_accuracy"].values.astype(float),
+                one["right"].transpose("seed", "image").values.mean(axis=1),
+                one["right"].transpose("seed", "image").values,
                 float(validation.mean()),
                 float(one["seconds"].median()),
             )
@@ -77,7 +78,7 @@ class Sparse(Finding):
     dense: Net
     difference: Difference
 
-    nodes = ("tuning", "tuning_channels", "images")
+    nodes = ("settings", "images")
     statement = (
         "Local lattices with at most a quarter of the couplings are comparable to dense layers: "
         "MNIST"
@@ -85,7 +86,7 @@ class Sparse(Finding):
     whose = "paper"
     rule = (
         "both best on validation images; comparable if the lower end of the 95 % interval of the "
-        f"difference (Welch, over seeds) is above −{100 * MARGIN:.1f} points"
+        f"difference, over seeds and images, is above −{100 * MARGIN:.1f} points"
     )
 
     @property
@@ -111,7 +112,8 @@ class Sparse(Finding):
         ]
         return (
             f"{'; '.join(words)}; difference {self.difference.text()} points "
-            f"({len(self.local.right)} seeds, which share the test images). {read_out(self.local)}"
+            f"({len(self.local.right)} seeds, {self.local.answers.shape[1]:,} images). "
+            f"{read_out(self.local)}"
         )
 
 
@@ -130,7 +132,7 @@ def sparse(nets: list[Net]) -> Sparse | None:
     if not few:
         return None
     local = max(few, key=lambda net: net.validation)
-    return Sparse(local, dense, welch(local.right, dense.right))
+    return Sparse(local, dense, crossed(local.answers, dense.answers))
 
 
 @dataclass(frozen=True)
@@ -167,11 +169,11 @@ class Question(Finding):
     p: float
     of: int  # questions corrected for
 
-    nodes = ("tuning", "tuning_channels", "images")
+    nodes = ("settings", "images")
     whose = "the paper's question"
     rule = (
-        f"Welch's t-test over seeds; yes or no if p < {LEVEL:g}, corrected by Holm over all "
-        "questions on images, else open"
+        f"t-test, standard error over seeds and over images; yes or no if p < {LEVEL:g}, corrected "
+        "by Holm over all questions on images, else open"
     )
 
     @property
@@ -235,7 +237,7 @@ def questions(nets: list[Net]) -> tuple[Question, ...]:
         for (_, _, s), other in stacks.items()
         if s
     ]
-    differences = [welch(other.right, first.right) for _, first, other in asked]
+    differences = [crossed(other.answers, first.answers) for _, first, other in asked]
     corrected = holm([difference.p for difference in differences])
     return tuple(
         Question(*pair, difference, float(p), len(asked))
@@ -247,45 +249,89 @@ def asked(tree: xr.DataTree) -> tuple[Question, ...]:
     return questions(networks(tree["images"].to_dataset(inherit=False)))
 
 
-# --- training
+# --- what the training brings
 
 
 @dataclass(frozen=True)
-class Curves:
-    """Networks that are drawn together, and how well the one of a single channel learns."""
+class Step:
+    """One way to train the stack of a single channel."""
+
+    name: str
+    right: np.ndarray  # share of test images, by seed
+    cosine: np.ndarray  # of its estimate with the exact gradient, after training, by seed
+    epochs: int
+    seconds: float  # an epoch, median
+
+
+@dataclass(frozen=True)
+class Protocols(Finding):
+    """From the published training to ours, one change after the other."""
 
     task: str
-    groups: dict[str, list[Net]]
-    one: Net
-    train: np.ndarray  # its accuracy on training images while it learns them, last epoch, by seed
+    couplings: int
+    steps: list[Step]
+    difference: Difference  # the last less the first
+
+    nodes = ("protocols",)
+    statement = (
+        "Trained with our settings, one channel answers more right than trained as published"
+    )
+    whose = "ours"
+    rule = (
+        "difference of test accuracies, Welch's t-test over seeds, p < "
+        f"{LEVEL:g}; no, if fewer; else open"
+    )
+
+    @property
+    def verdict(self) -> str:
+        if self.difference.p >= LEVEL:
+            return OPEN
+        return "yes" if self.difference.mean > 0 else "no"
+
+    @property
+    def estimate(self) -> Estimate:
+        return self.difference.estimate("ours less as published", len(self.steps[0].right))
+
+    @property
+    def by(self) -> str:
+        return p_text(self.difference.p)
+
+    @property
+    def measured(self) -> str:
+        words = [
+            f"{step.name} {percent(step.right)} ({step.epochs} epochs, {step.seconds:.1f} s each, "
+            f"cosine {step.cosine.mean():.2f})"
+            for step in self.steps
+        ]
+        return f"{'; '.join(words)}; {self.difference.text()} points, {p_text(self.difference.p)}"
 
 
-def curves(tree: xr.DataTree) -> Curves:
-    ds = tree["images"].to_dataset(inherit=False)
-    nets = networks(ds)
-    groups: dict[str, list[Net]] = {}
-    for net in nets:
-        within, other = net.traits.get("intra_shells"), net.dense or net.traits["shared"]
-        title = "within the lattice" if within else "sharing, dense" if other else "channels"
-        groups.setdefault(title, []).append(net)
-    channels = groups["channels"]
-    groups["within the lattice"] = [channels[0], *groups.get("within the lattice", [])]
-    train = ds["accuracy"].sel(network=channels[0].network).isel(epoch=-1).values
-    return Curves(ds.attrs["task"], groups, channels[0], train)
+def protocols(tree: xr.DataTree) -> Protocols:
+    ds = tree["protocols"].to_dataset(inherit=False)
+    steps = []
+    for name in ds["network"].values:
+        one = ds.sel(network=name)
+        epochs = int(one["epochs_done"].max())
+        seconds = float(one["seconds"].median()) / epochs
+        right = one["test_accuracy"].values.astype(float)
+        steps.append(Step(str(name), right, one["cosine"].values, epochs, seconds))
+    difference = welch(steps[-1].right, steps[0].right)
+    return Protocols(ds.attrs["task"], int(ds["n_couplings"][0]), steps, difference)
 
 
 @dataclass(frozen=True)
 class Maps:
-    """The hidden lattice of one network, first seed: (snapshot, row, column) of three quantities.
+    """What the stack of one channel has learned, first seed, and what it does with one image.
 
     share : {network: affected share of its hidden sites at each snapshot, mean over seeds}
     """
 
     name: str
-    epochs: np.ndarray
-    strength: np.ndarray  # rms coupling to the inputs
-    nudge: np.ndarray  # rms nudge response over that of the hidden site where it is largest
-    change: np.ndarray  # rms change of the phase between images, in rad
+    windows: np.ndarray  # (row, column, row, column) couplings of hidden sites to their windows
+    image: np.ndarray  # (row, column) phases of the inputs
+    hidden: np.ndarray  # (row, column) phases of the hidden lattice
+    outputs: np.ndarray  # (output,) phases
+    nudge: np.ndarray  # (row, column) rms nudge response over that of the largest hidden site
     share: dict[str, np.ndarray]
     seeds: int
 
@@ -309,23 +355,23 @@ def maps(tree: xr.DataTree) -> Maps:
     }
     nets = {net.network: net for net in networks(runs) if net.network in nodes}
     first = next(iter(nets))
-    ds = nodes[first].isel(seed=0)
-    side = int(np.sqrt(len(_hidden(ds))))
-    to_inputs = ds["role"].values[ds["source"].values] == "input"
-    at = ds["target"].values[to_inputs]
-    counts = np.maximum(np.bincount(at, minlength=ds.sizes["site"]), 1)
-    strength = [
-        np.sqrt(np.bincount(at, c[to_inputs] ** 2, ds.sizes["site"]) / counts)[_hidden(ds)]
-        for c in ds["coupling"].values
-    ]
+    ds = nodes[first].isel(seed=0, snapshot=-1)
+    hidden, role = _hidden(ds), ds["role"].values
+    side = int(np.sqrt(len(hidden)))
+    to_inputs = np.flatnonzero(role[ds["source"].values] == "input")
+    order = np.lexsort((ds["source"].values[to_inputs], ds["target"].values[to_inputs]))
+    windows = ds["coupling"].values[to_inputs[order]].reshape(side, side, -1)
+    edge = int(np.sqrt(windows.shape[-1]))
+    phase = ds["phase"].isel(sample=0).values
+    inputs = phase[role == "input"]
     nudge = _nudge(ds)
-    square = (-1, side, side)
     return Maps(
         nets[first].name,
-        ds["snapshot"].values,
-        np.reshape(strength, square),
-        (nudge / nudge.max("site")).values.reshape(square),
-        ds["pattern_response"].isel(site=_hidden(ds)).values.reshape(square),
+        windows.reshape(side, side, edge, edge),
+        inputs.reshape(2 * (int(np.sqrt(len(inputs))),)),
+        phase[hidden].reshape(side, side),
+        phase[role == "output"],
+        (nudge / nudge.max("site")).values.reshape(side, side),
         {
             net.name: affected(_nudge(nodes[name])).mean(("site", "seed")).values
             for name, net in nets.items()
@@ -346,7 +392,7 @@ class Digits(Finding):
     mean: Difference
     baselines: dict[str, float]
 
-    nodes = ("digits_tuning", "digits", "digit_baselines")
+    nodes = ("digits_settings", "digits", "digit_baselines")
     statement = (
         "8×8 digits: a local network answers more right than the 95.0 % of the earlier code and "
         "than a nearest neighbour on the same images"
@@ -388,7 +434,7 @@ class Tuned(NamedTuple):
     where: str  # task
     traits: dict
     errors: np.ndarray  # on validation images, in %
-    ends: list[str]  # settings of which several were tried and an outermost was chosen
+    ends: list[str]  # settings without a value on either side that is no better
 
 
 @dataclass(frozen=True)
@@ -405,23 +451,33 @@ class Small:
 
 
 def tuned(ds: xr.Dataset) -> list[Tuned]:
-    """Of each network of a `studies.tune_images` Dataset."""
-    found, grid = [], ds.attrs["grid"]
+    """Of each network of a `studies.bracketed` Dataset."""
+    found, accuracy = [], ds["validation_accuracy"].mean("seed")
     for name, point in chosen(ds).items():
-        one = select(ds, tuned=name)
-        ends = [d for d, v in grid.items() if len(v) > 1 and point[d] in (min(v), max(v))]
+        keep = np.flatnonzero(ds["tuned"].values == name)
+        one, right = ds.isel(network=keep), accuracy.isel(network=keep).values
+        best = right[np.flatnonzero(one["chosen"].values)[0]]
+        ends = []
+        for setting in point:
+            others = [k for k in point if k != setting]
+            same = np.all([one[k].values == point[k] for k in others], axis=0)
+            for side in (
+                one[setting].values < point[setting],
+                one[setting].values > point[setting],
+            ):
+                if not (right[same & side] <= best).any() and setting not in ends:
+                    ends.append(setting)
         traits = traits_of(one, one["network"].values[0])
-        errors = 100 * (1 - one["validation_accuracy"].values)
-        found.append(Tuned(name, ds.attrs["task"], traits, errors, ends))
+        found.append(Tuned(name, ds.attrs["task"], traits, 100 * (1 - right), ends))
     return found
 
 
 def small(tree: xr.DataTree) -> Small:
     nets = networks(tree["digits"].to_dataset(inherit=False))
-    nodes = ("tuning", "tuning_channels", "digits_tuning")
-    first, more, own = (tuned(tree[node].to_dataset()) for node in nodes)
+    nodes = ("settings", "digits_settings")
+    first, own = (tuned(tree[node].to_dataset(inherit=False)) for node in nodes)
     best = {one.network: one.errors.min() for one in own}
     local = min((net for net in nets if not net.dense), key=lambda net: best[net.network])
     right = tree["digit_baselines"]["test_accuracy"].to_series().to_dict()
     digits = Digits(nets, local, paired(local.right, 0 * local.right), right)
-    return Small(digits, [*first, *more, *own])
+    return Small(digits, [*first, *own])

@@ -34,12 +34,12 @@ from .guidelines import (
     untrained_lattices,
 )
 from .images import (
+    bracketed,
     chosen,
     digit_baselines,
     image_ensembles,
     image_networks,
     read_out,
-    tune_images,
 )
 from .iris import baselines, nested, size_and_distance, table_networks
 from .machines import (
@@ -108,7 +108,7 @@ __all__ = [
     "training_gradients",
     "training_times",
     "travelling",
-    "tune_images",
+    "bracketed",
     "untrained_lattices",
     "untrained_responses",
     "wired_training",

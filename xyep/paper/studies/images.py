@@ -1,18 +1,19 @@
 """Notebook 05: images on stacked lattices."""
 
 from collections.abc import Mapping, Sequence
-from itertools import product
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ...cases import Case, select
+from ...cases import Case
 from ...cost import CrossEntropy
 from ...ensembles import train_ensemble
 from ...lattices import layered, stacked_lattices
 from ...network import Network
 from ...optimizers import Adam
+from ...records import parameters_of
+from ...run import evaluate
 from ...settings import IMAGES, make_training
 from ...tasks import Task
 
@@ -77,33 +78,113 @@ def read_out(net: Network) -> dict[str, float]:
     }
 
 
-def tune_images(
+#: By which factor the settings of a network are changed while they are bracketed.
+FACTORS = {"learning_rate": 2.0, "beta": 3.0, "coupling_decay": 4.0, "cost_scale": 2.0}
+
+
+def bracketed(
     networks: Mapping[str, Network],
     task: Task,
-    grid: Mapping[str, Sequence[float]],
+    start: Mapping[str, float],
     epochs: int,
+    seeds: int,
     *,
     batch_size: int = IMAGES["batch_size"],
+    most: int = 3,
     **keywords: Any,
 ) -> xr.Dataset:
-    """Accuracy on validation images after `epochs` with every setting of a grid, one seed.
+    """Settings of each network with the highest accuracy on validation images, each bracketed.
 
-    `grid` maps "learning_rate", "cost_scale", "beta" or "coupling_decay" to the values tried. One
-    entry of ``network`` for each network and point; the point, and the name of the network as
-    ``tuned``, are coordinates.
+    One setting after the other, in the order of `start`, is multiplied and divided by its factor
+    (`FACTORS`) until the best value has a worse one, or an equal one, on either side; at most
+    `most` steps away from the start. The settings of a network stay where they are meanwhile.
+
+    Returns all that was tried, an entry of ``network`` for each network and point, its name as
+    ``tuned`` and the settings as coordinates; ``chosen`` marks the one chosen.
     """
-    fixed = {"batch_size": batch_size, "final_states": 0, "record_every": epochs}
-    cases = {}
-    for k, values in enumerate(product(*grid.values())):
-        point = dict(zip(grid, values))
-        training = make_training(**IMAGES | image_options(point) | fixed | {"epochs": epochs})
-        for name, net in networks.items():
-            traits = point | {"tuned": name}
-            cases[f"{name}_{k}"] = Case(net, task, training, (0,), traits)
-    tree = train_ensemble(cases, title="tuning", **keywords)
-    ds = tree.to_dataset(inherit=False)[["validation_accuracy"]].isel(seed=0, epoch=-1)
-    grid = {name: [float(value) for value in values] for name, values in grid.items()}
-    return ds.assign_attrs(grid=grid, epochs=epochs, task=task.name, data_sha256=task.digest)
+    fixed = {"batch_size": batch_size, "final_states": 0, "record_every": epochs, "epochs": epochs}
+    steps = {name: dict.fromkeys(start, 0) for name in networks}
+    tried: dict[tuple[str, tuple[int, ...]], float] = {}
+    parts = []
+
+    def point(at: Mapping[str, int]) -> dict[str, float]:
+        return {k: float(f"{start[k] * FACTORS[k] ** n:.3g}") for k, n in at.items()}
+
+    def ask(wanted: Sequence[tuple[str, dict[str, int]]]) -> None:
+        for name, at in wanted:
+            shrink = IMAGES["optimizer"].learning_rate * IMAGES["coupling_decay"]
+            for k in ("learning_rate", "coupling_decay"):
+                if k in at:
+                    shrink *= point(at)[k] / image_default(k)
+            if shrink >= 0.5:  # an update would halve the couplings
+                tried[name, tuple(at.values())] = -np.inf
+        fresh = {
+            (name, tuple(at.values())): (name, point(at))
+            for name, at in wanted
+            if (name, tuple(at.values())) not in tried
+        }
+        if not fresh:
+            return
+        cases = {
+            "_".join([name, *(f"{x:g}" for x in settings.values())]): Case(
+                networks[name],
+                task,
+                make_training(**IMAGES | image_options(settings) | fixed),
+                tuple(range(100, 100 + seeds)),
+                settings | {"tuned": name},
+            )
+            for name, settings in fresh.values()
+        }
+        ds = train_ensemble(cases, title="settings", **keywords).to_dataset(inherit=False)
+        ds = ds[["validation_accuracy", "seconds"]].isel(epoch=-1, drop=True)
+        parts.append(ds)
+        mean = ds["validation_accuracy"].mean("seed").values.tolist()
+        tried.update(zip(fresh, mean))
+
+    for setting in start:
+        moving = set(networks)
+        while moving:
+            near = {
+                name: [steps[name] | {setting: steps[name][setting] + d} for d in (0, -1, 1)]
+                for name in sorted(moving)
+            }
+            ask([(name, at) for name, found in near.items() for at in found])
+            for name, found in near.items():
+                right = [tried[name, tuple(at.values())] for at in found]
+                best = int(np.nanargmax(right)) if np.isfinite(right).any() else 0
+                if best == 0 or abs(found[best][setting]) > most:  # the first of equal ones counts
+                    moving.discard(name)
+                else:
+                    steps[name] = found[best]
+    ds = _joined(parts)
+    best = {name: point(at) for name, at in steps.items()}
+    marks = [
+        all(float(ds[k][n]) == x for k, x in best[str(ds["tuned"].values[n])].items())
+        for n in range(ds.sizes["network"])
+    ]
+    about = {"long_name": "whether these settings were chosen", "units": "1"}
+    ds = ds.assign(chosen=("network", np.array(marks), about))
+    return ds.assign_attrs(settings=list(start), epochs=epochs, task=task.name)
+
+
+def _joined(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Datasets over ``network`` one after the other; a trait that one lacks is "" or NaN there."""
+    traits = {k: v for ds in parts for k, v in ds.coords.items() if v.dims == ("network",)}
+    filled = []
+    for ds in parts:
+        for name, values in traits.items():
+            if name not in ds.coords:
+                none = "" if values.dtype.kind in "OUT" else np.nan
+                lacking = np.full(ds.sizes["network"], none)
+                ds = ds.assign_coords({name: ("network", lacking, values.attrs)})
+        filled.append(ds)
+    return xr.concat(filled, "network", combine_attrs="override")
+
+
+def image_default(setting: str) -> float:
+    """Learning rate or decay of `IMAGES`."""
+    optimizer: Adam = IMAGES["optimizer"]
+    return optimizer.learning_rate if setting == "learning_rate" else IMAGES[setting]
 
 
 def image_options(point: Mapping[str, float]) -> dict[str, Any]:
@@ -117,13 +198,12 @@ def image_options(point: Mapping[str, float]) -> dict[str, Any]:
 
 
 def chosen(tuning: xr.Dataset) -> dict[str, dict[str, float]]:
-    """Of each network, the point of the grid with the highest accuracy on validation images."""
-    found = {}
-    for name in dict.fromkeys(tuning["tuned"].values.tolist()):
-        tried = select(tuning, tuned=name)
-        best = tried.isel(network=int(np.argmax(tried["validation_accuracy"].values)))
-        found[name] = {dim: float(best[dim]) for dim in tuning.attrs["grid"]}
-    return found
+    """Of each network, the settings that `bracketed` chose."""
+    ds = tuning.isel(network=np.flatnonzero(tuning["chosen"].values))
+    return {
+        str(name): {k: float(ds[k][n]) for k in tuning.attrs["settings"]}
+        for n, name in enumerate(ds["tuned"].values)
+    }
 
 
 def image_ensembles(
@@ -140,16 +220,36 @@ def image_ensembles(
 ) -> xr.DataTree:
     """Networks trained with their `options` (see `chosen`), which become coordinates.
 
-    Those named in `mapped` keep couplings and responses at `snapshots`, each in a node of its own.
+    ``right`` tells of every test image whether it is answered right after the last epoch. Networks
+    named in `mapped` keep couplings and responses at `snapshots`, each in a node of its own.
     """
     cases = {}
     for name, net in networks.items():
-        fixed = {"epochs": epochs, "batch_size": batch_size}
-        fixed["snapshots"] = tuple(snapshots) if name in mapped else ()
+        fixed: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size}
+        if name in mapped:
+            fixed["snapshots"] = tuple(snapshots)
+        else:
+            fixed |= {"snapshots": (epochs,), "responses": (), "probe_samples": 1}
         training = make_training(**IMAGES | image_options(options[name]) | fixed)
         traits = {"hidden": net.n_free - net.n_outputs} | read_out(net) | options[name]
         cases[name] = Case(net, task, training, tuple(range(seeds)), traits)
-    return train_ensemble(cases, title="images", **keywords)
+    tree = train_ensemble(cases, title="images", **keywords)
+    ds = tree.to_dataset(inherit=False)
+    right = np.zeros((len(cases), seeds, len(task.test)), bool)
+    for n, name in enumerate(ds["network"].values.tolist()):
+        for seed in range(seeds):
+            right[n, seed] = answers(cases[name], tree[name].to_dataset(inherit=False), seed)
+    about = {"long_name": "whether a test image is answered right", "units": "1"}
+    ds = ds.assign(right=(("network", "seed", "image"), right, about))
+    nodes = {name: tree[name].to_dataset(inherit=False) for name in mapped}
+    return xr.DataTree.from_dict({"/": ds} | nodes)
+
+
+def answers(case: Case, snapshots: xr.Dataset, seed: int) -> np.ndarray:
+    """(image,) whether the network as it was at the last snapshot answers each test image right."""
+    trained, t = parameters_of(snapshots, seed=seed), case.training
+    options: dict[str, Any] = {"start": t.start, "seed": seed, "solver": t.test_solver}
+    return evaluate(case.net, trained, case.task.test, cost=t.cost, **options)["right"][:, 0]
 
 
 def digit_baselines(task: Task) -> xr.Dataset:
