@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from xyep import load_task
 from xyep.paper.figures import guidelines as guideline_figures
 from xyep.paper.figures import images as image_figures
 from xyep.paper.findings import OPEN, guidelines, images, statements
-from xyep.paper.studies import chosen
+from xyep.paper.studies import bracketed, chosen, image_networks
 
 
 def over_network(traits, **variables):
@@ -81,6 +82,18 @@ def image_dataset(spread=0.0005, seeds=3, **accuracy):
     return ds.assign(seconds=(("network", "seed"), right)).assign_attrs(task="mnist")
 
 
+def test_where_answers_are_kept_images_count_too():
+    """Equal accuracies of seeds, on few images: what seems sure is not."""
+    plain = image_dataset(0.0001, four=0.985)
+    few = np.zeros((len(IMAGES), 3, 200), bool)
+    for n, share in enumerate(plain["test_accuracy"].mean("seed").values):
+        few[n, :, : round(200 * share)] = True
+    kept = plain.assign(right=(("network", "seed", "image"), few))
+    (a, *_), (b, *_) = (images.questions(images.networks(ds)) for ds in (plain, kept))
+    assert a.verdict == "yes" and b.verdict == OPEN
+    assert b.difference.low < 0 < b.difference.high
+
+
 def answers(ds):
     return {q.other.network: q for q in images.questions(images.networks(ds))}
 
@@ -119,21 +132,42 @@ def test_few_couplings_are_compared_by_an_interval(spread, four, verdict):
     assert "read-out of a stack is dense" in found.measured and "56%" in found.measured
 
 
-def grid_dataset(traits, grid):
-    """Settings tried, of which the last is the best for every network."""
-    points = [
-        dict(zip(grid, v)) for v in np.stack(np.meshgrid(*grid.values()), -1).reshape(-1, len(grid))
-    ]
-    rows = [t | point | {"tuned": name} for name, t in traits.items() for point in points]
-    right = np.tile(np.linspace(0.9, 0.95, len(points)), len(traits))
-    ds = over_network(rows, validation_accuracy=right)
-    return ds.assign_attrs(grid=grid, task="mnist", epochs=3)
+def tried(traits, best=1):
+    """Three values of β tried for each network, of which number `best` is chosen."""
+    rows = [t | {"beta": b, "tuned": name} for name, t in traits.items() for b in (0.1, 0.3, 0.9)]
+    right = [[0.95 - 0.01 * abs(k - best)] * 2 for _ in traits for k in range(3)]
+    marks = [k == best for _ in traits for k in range(3)]
+    ds = over_network(rows, validation_accuracy=np.array(right)).assign(chosen=("network", marks))
+    return ds.assign_attrs(settings=["beta"], task="mnist", epochs=3)
 
 
-def test_settings_are_chosen_by_coordinates_and_ends_of_the_grid_are_counted():
-    ds = grid_dataset({"a": stack(), "b": dense(31)}, {"beta": [0.1, 0.3], "coupling_decay": [0.2]})
-    assert chosen(ds) == {name: {"beta": 0.3, "coupling_decay": 0.2} for name in "ab"}
-    assert [one.ends for one in images.tuned(ds)] == [["beta"], ["beta"]]
+@pytest.mark.parametrize(("best", "ends"), [(0, ["beta"]), (1, []), (2, ["beta"])])
+def test_settings_chosen_are_those_marked_and_ends_are_counted(best, ends):
+    ds = tried({"a": stack(), "b": dense(31)}, best)
+    assert chosen(ds) == {name: {"beta": (0.1, 0.3, 0.9)[best]} for name in "ab"}
+    assert [one.ends for one in images.tuned(ds)] == [ends, ends]
+
+
+def test_settings_are_bracketed_on_validation_images():
+    task = load_task("digits", validation=0.5)
+    nets = image_networks((8, 8), 4, [1], [], [], [4])
+    ds = bracketed(nets, task, {"beta": 0.3}, 1, 1, scheduler="threads")
+    for name, point in chosen(ds).items():
+        one = ds.isel(network=np.flatnonzero(ds["tuned"].values == name))
+        right = dict(zip(one["beta"].values.tolist(), one["validation_accuracy"].values[:, 0]))
+        assert len(right) >= 3 and right[point["beta"]] == max(right.values())
+    assert not any(one.ends for one in images.tuned(ds))
+
+
+@pytest.mark.parametrize(("last", "verdict"), [(0.98, "yes"), (0.9, "no"), (0.951, OPEN)])
+def test_protocols_are_compared_by_their_ends(last, verdict):
+    ds = image_dataset().isel(network=[0, 1]).drop_vars(["validation_accuracy", "accuracy"])
+    means = np.array([[0.95], [last]]) + 0.001 * np.linspace(-1, 1, 3)
+    more = {"cosine": 0.9, "epochs_done": 12.0}
+    ds = ds.assign(test_accuracy=(("network", "seed"), means))
+    ds = ds.assign({k: (("network", "seed"), np.full((2, 3), v)) for k, v in more.items()})
+    found = images.protocols(xr.DataTree.from_dict({"protocols": ds}))
+    assert found.verdict == verdict and found.steps[0].epochs == 12
 
 
 def image_tree():
@@ -148,7 +182,7 @@ def image_tree():
                 ("seed", "snapshot", "sample", "site"),
                 rng.normal(size=(3, 2, 5, 10)),
             ),
-            "pattern_response": (("seed", "snapshot", "site"), rng.random((3, 2, 10))),
+            "phase": (("seed", "snapshot", "sample", "site"), rng.normal(size=(3, 2, 5, 10))),
         },
         {
             "role": ("site", site["role"]),
@@ -157,18 +191,24 @@ def image_tree():
             "target": ("coupling", edges[:, 1]),
         },
     )
-    grid = {"beta": [0.1, 0.3]}
-    tuning = grid_dataset({"n0": stack(), "n7": dense(529)}, grid)
     right = xr.Dataset(
         {"test_accuracy": ("classifier", [0.956, 0.97])},
         {"classifier": ["nearest neighbour", "support vectors, RBF"]},
     )
     small = ds.isel(network=[0, 2, 7])
-    nodes = {"images": ds.assign_coords(epoch=[1, 12]), "images/n0": child, "tuning": tuning}
-    nodes |= {"tuning_channels": grid_dataset({"n1": stack(4)}, grid), "digits": small}
-    nodes |= {
-        "digits_tuning": grid_dataset({"n0": stack(), "n2": stack(1, True), "n7": dense(9)}, grid)
-    }
+    settings = tried({f"n{k}": t for k, (t, _) in enumerate(IMAGES.values())})
+    nodes = {"images": ds.assign_coords(epoch=[1, 12]), "images/n0": child, "settings": settings}
+    nodes |= {"digits": small}
+    nodes |= {"digits_settings": tried({"n0": stack(), "n2": stack(1, True), "n7": dense(9)})}
+    steps = ("published", "tangent", "rate", "both_sides", "entropy", "aligned", "short")
+    protocols = over_network(
+        [stack() | {"protocol": name} for name in steps],
+        test_accuracy=np.full((7, 3), 0.97) + 0.001 * np.arange(3),
+        cosine=np.full((7, 3), 0.9),
+        epochs_done=np.full((7, 3), 12.0),
+        seconds=np.full((7, 3), 30.0),
+    )
+    nodes["protocols"] = protocols.assign_coords(network=list(steps)).assign_attrs(task="mnist")
     return xr.DataTree.from_dict(nodes | {"digit_baselines": right})
 
 
@@ -314,6 +354,6 @@ def test_every_statement_is_made_once():
     made = [
         s for module, tree, name in ALL for s in statements(module.FIGURES[name].finding(tree()))
     ]
-    assert len({s.statement for s in made}) == len(made) == 1 + 5 + 1
+    assert len({s.statement for s in made}) == len(made) == 1 + 1 + 5 + 1
     for statement in made:
         assert statement.rule and statement.whose and statement.measured

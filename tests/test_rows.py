@@ -525,3 +525,54 @@ def test_noisy_readings_of_holomorphic_gradients():
     means = [c.statistic < 0 for c in change]
     certain = holm([c.pvalue for c in change]) < 0.05
     assert (finding.verdict == "yes") == bool((certain & means).all())
+# ------------------------------------------------------------------------------------------- 05
+
+FIVE = "05_mnist_stacked_lattices"
+
+
+def over_seeds_and_images(a, b):
+    """Difference of two networks' (seed, image) answers, its interval and p."""
+    parts = [x.mean(axis=1).var(ddof=1) / len(x) for x in (a, b)]
+    images = a.mean(axis=0) - b.mean(axis=0)
+    parts.append(images.var(ddof=1) / len(images))
+    n = [len(a) - 1, len(b) - 1, len(images) - 1]
+    df = sum(parts) ** 2 / sum(v**2 / k for v, k in zip(parts, n))
+    mean, error = a.mean() - b.mean(), np.sqrt(sum(parts))
+    half = stats.t.ppf(0.975, df) * error
+    return mean, mean - half, mean + half, 2 * stats.t.sf(abs(mean) / error, df)
+
+
+def test_images():
+    ds = stored(FIVE)["images"].to_dataset()
+    right = {str(n): ds["right"].sel(network=n).values.astype(float) for n in ds["network"].values}
+    asked = said(FIVE, "05_questions")
+    found = [over_seeds_and_images(right[q.other.network], right[q.base.network]) for q in asked]
+    for question, (mean, low, high, _) in zip(asked, found):
+        np.testing.assert_allclose(question.difference[:3], (mean, low, high), atol=1e-9)
+    np.testing.assert_allclose(
+        [q.p for q in asked], holm(np.array([f[3] for f in found])), rtol=1e-6
+    )
+    last = ds["validation_accuracy"].isel(epoch=-1).mean("seed")
+    is_dense = ds["family"].values == "layered"
+    best = ds["network"].values[is_dense][np.argmax(last.values[is_dense])]
+    few = ~is_dense & (4 * ds["n_couplings"].values <= int(ds["n_couplings"].sel(network=best)))
+    local = ds["network"].values[few][np.argmax(last.values[few])]
+    sparse = said(FIVE, "05_couplings").sparse
+    assert (sparse.local.network, sparse.dense.network) == (local, best)
+    mean, low, high, _ = over_seeds_and_images(right[str(local)], right[str(best)])
+    np.testing.assert_allclose(sparse.difference[:3], (mean, low, high), atol=1e-9)
+    assert (sparse.verdict == "consistent with the paper") == (low > -0.003)
+
+
+def test_protocols_and_digits():
+    ds = stored(FIVE)["protocols"]["test_accuracy"]
+    first, last = ds.sel(network="published").values, ds.sel(network="short").values
+    test = stats.ttest_ind(last, first, equal_var=False)
+    found = said(FIVE, "05_protocols").difference
+    np.testing.assert_allclose(found.mean, last.mean() - first.mean(), atol=1e-12)
+    np.testing.assert_allclose(found.p, test.pvalue, rtol=1e-6)
+    np.testing.assert_allclose(found[1:3], test.confidence_interval(0.95), rtol=1e-6)
+    digits = said(FIVE, "05_digits").digits
+    right = stored(FIVE)["digits"]["right"].sel(network=digits.best.network).mean("image").values
+    interval = stats.t.interval(0.95, len(right) - 1, right.mean(), stats.sem(right))
+    np.testing.assert_allclose(digits.mean[1:3], interval, rtol=1e-9)

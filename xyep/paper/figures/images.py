@@ -46,7 +46,7 @@ def draw_protocols(tree: xr.DataTree, found: Protocols) -> Canvas:
     axes[0].invert_yaxis()
     axes[0].set(xscale="log", xlabel="test error (%)")
     axes[1].set(xlabel="cosine with the exact gradient", xlim=(-0.05, 1.05))
-    axes[2].set(xscale="log", xlabel="time of a run (min)", xlim=(None, None))
+    axes[2].set(xscale="log", xlabel="time of a run (min)")
     for axis in (axes[0], axes[2]):
         plain(axis.xaxis)
     letters(axes)
@@ -158,14 +158,14 @@ def draw_maps(tree: xr.DataTree, found: Maps) -> Canvas:
     if found.nudge.min() < AFFECTED < found.nudge.max():
         axes[4].contour(found.nudge, [AFFECTED], colors="w", linewidths=0.7)
     figure.colorbar(shown, ax=axes[4], label="nudge response / largest", **bar)
-    titles = ("windows", "input", "hidden", "output", "response")
+    titles = ("windows", "input", "hidden", "out", "response")
     for axis, title in zip(axes, titles):
         axis.set_xticks([])
         axis.set_title(title)
         axis.spines[:].set_visible(False)
         if axis is not axes[3]:
             axis.set_yticks([])
-    letters(axes)
+    letters(axes, x=-0.05)
     return figure
 
 

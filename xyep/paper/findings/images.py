@@ -24,7 +24,7 @@ class Net(NamedTuple):
     network: str
     traits: dict
     right: np.ndarray  # share of test images, after the last epoch, by seed
-    answers: np.ndarray  # (seed, image) whether each is answered right
+    answers: np.ndarray | None  # (seed, image) whether each is answered right, where it was kept
     validation: float  # mean on validation images, NaN where there are none
     seconds: float  # median time of a run on one core
 
@@ -51,6 +51,7 @@ def networks(ds: xr.Dataset) -> list[Net]:
     found = []
     for network in ds["network"].values:
         one = ds.sel(network=network)
+        kept = one["right"].transpose("seed", "image").values if "right" in one else None
         validation = one.get("validation_accuracy", np.nan * one["test_accuracy"])
         if "epoch" in validation.dims:
             validation = validation.isel(epoch=-1)
@@ -58,13 +59,20 @@ def networks(ds: xr.Dataset) -> list[Net]:
             Net(
                 str(network),
                 traits_of(ds, network),
-                one["right"].transpose("seed", "image").values.mean(axis=1),
-                one["right"].transpose("seed", "image").values,
+                one["test_accuracy"].values.astype(float) if kept is None else kept.mean(axis=1),
+                kept,
                 float(validation.mean()),
                 float(one["seconds"].median()),
             )
         )
     return sorted(found, key=lambda net: (net.dense, net.traits.get("shared", 0), net.couplings))
+
+
+def difference(a: Net, b: Net) -> Difference:
+    """Of a − b, over seeds and images; over seeds alone where single answers are not kept."""
+    if a.answers is None or b.answers is None:
+        return welch(a.right, b.right)
+    return crossed(a.answers, b.answers)
 
 
 # --- few couplings against many
@@ -112,8 +120,7 @@ class Sparse(Finding):
         ]
         return (
             f"{'; '.join(words)}; difference {self.difference.text()} points "
-            f"({len(self.local.right)} seeds, {self.local.answers.shape[1]:,} images). "
-            f"{read_out(self.local)}"
+            f"({len(self.local.right)} seeds). {read_out(self.local)}"
         )
 
 
@@ -132,7 +139,7 @@ def sparse(nets: list[Net]) -> Sparse | None:
     if not few:
         return None
     local = max(few, key=lambda net: net.validation)
-    return Sparse(local, dense, crossed(local.answers, dense.answers))
+    return Sparse(local, dense, difference(local, dense))
 
 
 @dataclass(frozen=True)
@@ -237,7 +244,7 @@ def questions(nets: list[Net]) -> tuple[Question, ...]:
         for (_, _, s), other in stacks.items()
         if s
     ]
-    differences = [crossed(other.answers, first.answers) for _, first, other in asked]
+    differences = [difference(other, first) for _, first, other in asked]
     corrected = holm([difference.p for difference in differences])
     return tuple(
         Question(*pair, difference, float(p), len(asked))
