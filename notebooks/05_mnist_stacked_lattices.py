@@ -42,6 +42,10 @@
 #    neighbours, 4NSQ, which is read here as four shells): differences in test accuracy, Holm's
 #    correction over all of them.
 #
+# 4. *How far does it come?* Three aims, in test accuracy at the last epoch, trained on images and
+#    copies moved by a pixel: one channel 99.1 %, a stack whose read-out is local too 98.8 %, any
+#    local stack 99.4 %. Reached if the 95 % interval of the mean over `aim_seeds` seeds is above.
+#
 # Standard errors of 2 and 3 are over seeds and over test images: the answers to every image are
 # stored.
 
@@ -64,6 +68,19 @@ shared_channels = [1]
 intra_shells = [1, 4]
 dense = []  # hidden sites of further dense networks
 snapshots = [0, 1, 12]  # of the local networks of one channel; the last one is `epochs`
+aims = {  # stacks, how long they learn, and the share of test images to be answered right
+    "one channel": {"at_least": 0.991, "window": 10, "epochs": 20, "coupling_decay": 0.05},
+    "local read-out": {
+        "at_least": 0.988,
+        "window": 6,
+        "channels": 8,
+        "readout": 12,
+        "epochs": 6,
+        "coupling_decay": 0.05,
+    },
+    "one epoch": {"window": 6, "epochs": 1, "coupling_decay": 0.05},
+}
+aim_seeds = 5
 small_seeds = 10  # of the 8×8 digits in the last section
 small_epochs = 12
 small_settings = {"cost_scale": 4.0, "beta": 0.1, "coupling_decay": 0.05}
@@ -142,7 +159,19 @@ study.train(
 )
 
 # %% [markdown]
-# ## 5.5 Small images
+# ## 5.5 As well as we can
+#
+# All training images are learned here, and eight copies of each, moved by one pixel. The settings
+# were chosen in pilot runs on validation images, with one seed each.
+
+# %%
+moves = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
+moved = xyep.load_task(task, validation=0, shifts=moves)
+stacks = studies.best_stacks((side, side), aims)
+study.train(studies.trained_best, stacks, moved, aims, aim_seeds, node="best")
+
+# %% [markdown]
+# ## 5.6 Small images
 #
 # The 8×8 digits that come with scikit-learn are few, 1437 for training, and those of the test
 # come mostly from other writers. Copies moved by one pixel in eight directions and by half a
@@ -151,15 +180,14 @@ study.train(
 # classifiers of scikit-learn learn the same images, moved copies included, with default settings.
 
 # %%
-moves = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
-moves += [(0, 0.5), (0, -0.5), (0.5, 0), (-0.5, 0)]
+halves = [(0, 0.5), (0, -0.5), (0.5, 0), (-0.5, 0)]
 small = {
     "small_local": xyep.stacked_lattices((8, 8), 4, channels=small_channels),
     "small_shared": xyep.stacked_lattices((8, 8), 4, channels=small_channels, shared=True),
     "small_layered": xyep.layered([64, small_hidden, 10]),
 }
 batches = {"batch_size": 32}
-digits = xyep.load_task("digits", validation=1 / 6, shifts=moves)
+digits = xyep.load_task("digits", validation=1 / 6, shifts=[*moves, *halves])
 study.train(
     studies.bracketed,
     small,
@@ -171,7 +199,7 @@ study.train(
     **batches,
 )
 small_best = studies.chosen(study.nodes["digits_settings"])
-digits = xyep.load_task("digits", validation=0, shifts=moves)
+digits = xyep.load_task("digits", validation=0, shifts=[*moves, *halves])
 study.train(
     studies.image_ensembles,
     small,
@@ -187,7 +215,7 @@ tree = study.finish()
 pd.DataFrame(small_best).T
 
 # %% [markdown]
-# ## 5.6 What came out
+# ## 5.7 What came out
 
 # %%
 figures.show(notebook, "05_protocols", tree, study.profile)
@@ -198,14 +226,17 @@ figures.show(notebook, "05_couplings", tree, study.profile)
 # %%
 figures.show(notebook, "05_questions", tree, study.profile)
 
+# %%
+figures.show(notebook, "05_marks", tree, study.profile)
+
 # %% [markdown]
-# ## 5.7 What happens within the hidden lattice
+# ## 5.8 What happens within the hidden lattice
 
 # %%
 figures.show(notebook, "05_maps", tree, study.profile)
 
 # %% [markdown]
-# ## 5.8 Small images, and what tuning is worth
+# ## 5.9 Small images, and what tuning is worth
 
 # %%
 figures.show(notebook, "05_digits", tree, study.profile)
@@ -226,4 +257,8 @@ figures.show(notebook, "05_digits", tree, study.profile)
 # F. Marquardt, *Training coupled phase oscillators as a neuromorphic platform using equilibrium
 # propagation*, arXiv:2402.08579. A. Laborieux, M. Ernoult, B. Scellier, Y. Bengio, J. Grollier
 # and D. Querlioz, *Scaling equilibrium propagation to deep ConvNets by drastically reducing its
-# gradient estimator bias*, arXiv:2006.03824.
+# gradient estimator bias*, arXiv:2006.03824. The marks of the field: A. Gower, *How to train an
+# oscillator Ising machine using equilibrium propagation*, arXiv:2505.02103; T. Rageau and
+# J. Grollier, *Training and synchronizing oscillator networks with equilibrium propagation*,
+# arXiv:2504.11884; B. Scellier, *A fast algorithm to simulate nonlinear resistive networks*,
+# arXiv:2402.11674.

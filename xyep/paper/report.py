@@ -15,9 +15,11 @@ import xarray as xr
 
 from ..paths import figures, project, results
 from ..store import read_tree
-from . import published
+from . import marks, published
 from .figures import SUFFIXES, caption_of, figures_of
 from .findings import OPEN, Finding, statements
+from .findings.best import best
+from .findings.statistics import percent
 from .notebooks import executed
 from .scripts import names, source
 
@@ -177,6 +179,26 @@ def notebooks() -> str:
     return "\n".join([*lines, "", time])
 
 
+def field() -> str:
+    """What others report on MNIST, trained by equilibrium propagation, and what came out here."""
+    names = ("network", "couplings", "local", "numbers", "test accuracy", "seeds", "source")
+    rows = [_row(names), _row(["---"] * len(names))]
+    for mark in marks.MARKS:
+        link = f"[arXiv:{mark.arxiv}](https://arxiv.org/abs/{mark.arxiv}), {mark.where}"
+        size = f"{mark.couplings:,}" if mark.couplings else "not said there"
+        local, seeds = "yes" if mark.local else "no, dense layers", mark.seeds or "not said there"
+        rows.append(_row([mark.name, size, local, mark.precision, mark.said, f"{seeds}", link]))
+    (notebook,) = (name for name in _ready() if number(name) == "05")
+    for net in best(_tree(notebook)).nets:
+        dense = net.traits["readout"] == "dense"
+        local = f"windows of {net.traits['window']}, read-out {'dense' if dense else 'too'}"
+        right, n = percent(net.right), len(net.right)
+        link = f"[05](notebooks/{notebook}.ipynb)"
+        words = [f"XY, {net.network}", f"{net.couplings:,}", local, "float32", right, f"{n}", link]
+        rows.append(_row(words))
+    return "\n".join(rows)
+
+
 def speed() -> str:
     """What `make bench` measured, with the machine; a line for each benchmark that was run."""
     bench = json.loads((project() / "benchmarks" / "results.json").read_text("utf-8"))
@@ -259,12 +281,14 @@ BLOCKS = {
     "picture": picture,
     "headlines": headlines,
     "findings": findings,
+    "field": field,
     "notebooks": notebooks,
     "speed": speed,
 }
 #: Page → its blocks.
 PAGES = {
     "README.md": ("picture", "headlines"),
+    "docs/about.md": ("field",),
     "docs/findings.md": ("findings",),
     "docs/reproduce.md": ("notebooks", "speed"),
 }

@@ -1,5 +1,6 @@
 """The studies of the notebooks: what is run and measured; one module a group of notebooks."""
 
+from .best import best_stacks, trained_best
 from .common import Study, earlier, ordered
 from .controls import exact_training, frozen_windows, readings, wiring
 from .epochs import (
@@ -66,6 +67,8 @@ __all__ = [
     "Job",
     "Study",
     "baselines",
+    "best_stacks",
+    "bracketed",
     "best_rate",
     "chosen",
     "compare_solvers",
@@ -103,12 +106,12 @@ __all__ = [
     "skips",
     "table_networks",
     "thinned_networks",
+    "trained_best",
     "trained_by",
     "trained_reach",
     "training_gradients",
     "training_times",
     "travelling",
-    "bracketed",
     "untrained_lattices",
     "untrained_responses",
     "wired_training",
