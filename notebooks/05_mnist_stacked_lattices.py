@@ -41,7 +41,6 @@
 # 3. *Weight sharing, channels, couplings within the hidden lattice* (nearest neighbours, SQ, or 20
 #    neighbours, 4NSQ, which is read here as four shells): differences in test accuracy, Holm's
 #    correction over all of them.
-#
 # 4. *How far does it come?* Three aims, in test accuracy at the last epoch, trained on images and
 #    copies moved by a pixel: one channel 99.1 %, a stack whose read-out is local too 98.8 %, any
 #    local stack 99.4 %. Reached if the 95 % interval of the mean over `aim_seeds` seeds is above.
@@ -69,18 +68,16 @@ intra_shells = [1, 4]
 dense = []  # hidden sites of further dense networks
 snapshots = [0, 1, 12]  # of the local networks of one channel; the last one is `epochs`
 aims = {  # stacks, how long they learn, and the share of test images to be answered right
-    "one channel": {"at_least": 0.991, "window": 10, "epochs": 20, "coupling_decay": 0.05},
-    "local read-out": {
-        "at_least": 0.988,
-        "window": 6,
-        "channels": 8,
-        "readout": 12,
-        "epochs": 6,
+    "one channel": {
+        "at_least": 0.991,
+        "window": 10,
+        "epochs": 20,
+        "beta": 0.1,
         "coupling_decay": 0.05,
     },
-    "one epoch": {"window": 6, "epochs": 1, "coupling_decay": 0.05},
+    "one epoch": {"window": 10, "epochs": 1, "beta": 0.1, "coupling_decay": 0.05},
 }
-aim_seeds = 5
+aim_seeds = 3
 small_seeds = 10  # of the 8×8 digits in the last section
 small_epochs = 12
 small_settings = {"cost_scale": 4.0, "beta": 0.1, "coupling_decay": 0.05}
@@ -161,8 +158,19 @@ study.train(
 # %% [markdown]
 # ## 5.5 As well as we can
 #
-# All training images are learned here, and eight copies of each, moved by one pixel. The settings
-# were chosen in pilot runs on validation images, with one seed each.
+# All training images are learned here, and eight copies of each, moved by one pixel. The aims were
+# set from earlier single runs, which had looked at the test images: one channel with 6×6 windows
+# had answered 98.97 % of them. Window, nudging strength and decay were then chosen by pilot runs
+# on validation images, one seed each; they are not bracketed. The last epoch counts.
+#
+# Only the first aim is followed to its end. Towards the others there are single earlier runs, which
+# are not among the results:
+#
+# | aim | stack | copies | epochs | test accuracy |
+# |---|---|---|---|---|
+# | read-out local too, 98.8 % | 8 channels, windows 6×6, read-out 12 | elastic | 6 | 98.47 % |
+# | any local stack, 99.4 % | 4 channels, windows 8×8, read-out dense | elastic | 8 | 99.15 % |
+# | any local stack, 99.4 % | 16 channels, windows 8×8, read-out dense | 4 moved | 12 | 99.26 % |
 
 # %%
 moves = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]

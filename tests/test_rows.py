@@ -576,3 +576,17 @@ def test_protocols_and_digits():
     right = stored(FIVE)["digits"]["right"].sel(network=digits.best.network).mean("image").values
     interval = stats.t.interval(0.95, len(right) - 1, right.mean(), stats.sem(right))
     np.testing.assert_allclose(digits.mean[1:3], interval, rtol=1e-9)
+
+
+def test_aims():
+    ds = stored(FIVE)["best"].to_dataset()
+    found = {aim.net.network: aim for aim in said(FIVE, "05_marks").aims}
+    aimed = ds["network"].values[~np.isnan(ds["at_least"].values)]
+    assert sorted(found) == sorted(aimed)
+    for name, aim in found.items():
+        right = ds["test_accuracy"].sel(network=name).values
+        low, high = stats.t.interval(0.95, len(right) - 1, right.mean(), stats.sem(right))
+        np.testing.assert_allclose(aim.mean[:3], (right.mean(), low, high), rtol=1e-9)
+        least = float(ds["at_least"].sel(network=name))
+        assert (aim.verdict == "yes") == (low >= least)
+        assert (aim.verdict == "no") == (high < least)
