@@ -590,3 +590,33 @@ def test_aims():
         least = float(ds["at_least"].sel(network=name))
         assert (aim.verdict == "yes") == (low >= least)
         assert (aim.verdict == "no") == (high < least)
+
+
+def test_controls():
+    tree = stored(FIVE)
+    relu, xy = tree["controls_moved"].to_dataset(), tree["frozen"].to_dataset()
+
+    def of(control, images):
+        keep = (xy["control"].values == control) & (xy["images"].values == images)
+        return xy["test_accuracy"].values[keep][0]
+
+    exact, read = tree["exact"].to_dataset(), tree["readings"].to_dataset()
+    short, best = (exact["test_accuracy"].sel(network=n).values for n in ("short", "exact"))
+    forward, rest = (read["read_accuracy"][0].sel(reading=r).values for r in ("forward", "rest"))
+    ordinary = relu["test_accuracy"].sel(control="relu_local").values
+    p = [
+        stats.ttest_ind(ordinary, of("xy_local", "moved"), equal_var=False).pvalue,
+        stats.ttest_rel(of("xy_local", "plain"), of("xy_frozen", "plain")).pvalue,
+        stats.ttest_rel(short + 0.005, best).pvalue,
+        stats.ttest_rel(forward + 0.005, rest).pvalue,
+    ]
+    answers = said(FIVE, "05_controls").answers
+    np.testing.assert_allclose([a.p for a in answers], holm(np.array(p)), rtol=1e-6)
+    differences = [
+        ordinary.mean() - of("xy_local", "moved").mean(),
+        (of("xy_local", "plain") - of("xy_frozen", "plain")).mean(),
+        (short - best).mean(),
+        (forward - rest).mean(),
+    ]
+    np.testing.assert_allclose([a.difference.mean for a in answers], differences, atol=1e-9)
+    assert exact["cosine"].sel(network="exact").min() > 1 - 1e-6

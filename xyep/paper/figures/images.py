@@ -9,6 +9,7 @@ from ..findings import best, images
 from ..findings.images import Couplings, Maps, Net, Protocols, Question, Small
 from ..findings.statistics import p_text
 from .best import draw_marks, marks_caption
+from .controls import FIGURES as CONTROLS
 from .style import COLUMN, DIVERGING, Canvas, Figure, letters, look, plain, subplots
 
 #: A site counts as affected from this share of the largest response within the lattice.
@@ -235,4 +236,5 @@ FIGURES = {
     "05_marks": Figure(draw_marks, best.best, marks_caption),
     "05_maps": Figure(draw_maps, images.maps, maps_caption),
     "05_digits": Figure(draw_digits, images.small, digits_caption),
+    **CONTROLS,
 }
