@@ -61,23 +61,24 @@ scheduler = None  # "threads", "processes" (default) or the address of a dask.di
 task = "mnist"  # or "digits": 8×8 images that come with scikit-learn
 validation = 0.0833333  # of the training images, on which the settings are chosen
 published_epochs = 200
+step_epochs = 12  # of each step from there to our settings
 protocol_seeds = 3
 settings = {"learning_rate": 0.005, "beta": 0.1, "coupling_decay": 0.2}  # where brackets start
 tuning_epochs = 2
 tuning_seeds = 2
-epochs = 12
+epochs = 8
 seeds = 5
 window = 6
 channels = [1, 4]
 shared_channels = [1]
 intra_shells = [1, 4]
 dense = []  # hidden sites of further dense networks
-snapshots = [0, 1, 12]  # of the local networks of one channel; the last one is `epochs`
+snapshots = [0, 1, 8]  # of the local networks of one channel; the last one is `epochs`
 aims = {  # stacks, how long they learn, and the share of test images to be answered right
     "one channel": {
         "at_least": 0.991,
         "window": 10,
-        "epochs": 20,
+        "epochs": 12,
         "beta": 0.1,
         "coupling_decay": 0.05,
     },
@@ -124,7 +125,7 @@ study.train(
     studies.trained_by,
     stack,
     images,
-    studies.protocols(published_epochs, epochs),
+    studies.protocols(published_epochs, step_epochs),
     protocol_seeds,
     node="protocols",
 )
