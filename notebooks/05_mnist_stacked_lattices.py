@@ -305,6 +305,9 @@ figures.show(notebook, "05_marks", tree, study.profile)
 # ## 5.9 What happens within the hidden lattice
 
 # %%
+figures.show(notebook, "05_inside", tree, study.profile)
+
+# %%
 figures.show(notebook, "05_maps", tree, study.profile)
 
 # %% [markdown]

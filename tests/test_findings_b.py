@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xyep import load_task
+from xyep import load_task, stacked_lattices
 from xyep.paper.figures import guidelines as guideline_figures
 from xyep.paper.figures import images as image_figures
-from xyep.paper.findings import OPEN, guidelines, images, statements
+from xyep.paper.findings import OPEN, guidelines, images, inside, statements
 from xyep.paper.studies import bracketed, chosen, image_networks
 
 
@@ -45,6 +45,7 @@ def stack(channels=1, shared=False, intra_shells=0, couplings=None):
         "channels": channels,
         "shared": float(shared),
         "intra_shells": intra_shells,
+        "window": 6,
         "hidden": 529 * channels,
         "n_couplings": couplings or 24_334 * channels + 1000 * intra_shells,
         "wire_length": 1e5 * channels,
@@ -186,6 +187,8 @@ def image_tree():
         },
         {
             "role": ("site", site["role"]),
+            "x": ("site", [0, 1, 0, 1] * 2 + [0, 1]),
+            "y": ("site", [0, 0, 1, 1] * 2 + [0, 0]),
             "snapshot": [0, 2],
             "source": ("coupling", edges[:, 0]),
             "target": ("coupling", edges[:, 1]),
@@ -215,6 +218,23 @@ def image_tree():
     )
     nodes["best"] = best.assign_attrs(task="mnist")
     return xr.DataTree.from_dict(nodes | {"digit_baselines": right})
+
+
+def test_windows_lie_where_their_sites_are():
+    net = stacked_lattices((6, 5), window=3)
+    x, y = net.positions[:, 0], net.positions[:, 1]
+    role = np.array(["hidden"] * net.n_sites)
+    role[net.inputs], role[net.outputs] = "input", "output"
+    shuffled = np.random.default_rng(0).permutation(net.n_couplings)
+    edges = net.edges[shuffled]
+    coords = {"role": ("site", role), "x": ("site", x), "y": ("site", y)}
+    coords |= {"source": ("coupling", edges[:, 0]), "target": ("coupling", edges[:, 1])}
+    # each coupling says which input it comes from
+    ds = xr.Dataset({"coupling": ("coupling", edges[:, 0].astype(float))}, coords)
+    found = inside._mosaic(ds, {r: inside._places(ds, r) for r in ("input", "hidden")})
+    number = np.arange(30).reshape(6, 5)
+    wanted = np.block([[number[r : r + 3, c : c + 3] for c in range(3)] for r in range(4)])
+    np.testing.assert_array_equal(found, wanted)
 
 
 @pytest.mark.parametrize(("right", "verdict"), [(0.98, "yes"), (0.94, "no"), (0.956, OPEN)])

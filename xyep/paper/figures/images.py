@@ -5,11 +5,12 @@ import xarray as xr
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import NullFormatter
 
-from ..findings import best, images
+from ..findings import best, images, inside
 from ..findings.images import Couplings, Maps, Net, Protocols, Question, Small
 from ..findings.statistics import p_text
 from .best import draw_marks, marks_caption
 from .controls import FIGURES as CONTROLS
+from .inside import draw_inside, inside_caption
 from .style import COLUMN, DIVERGING, Canvas, Figure, letters, look, plain, subplots
 
 #: A site counts as affected from this share of the largest response within the lattice.
@@ -234,6 +235,7 @@ FIGURES = {
     "05_couplings": Figure(draw_couplings, images.couplings, couplings_caption),
     "05_questions": Figure(draw_questions, images.asked, questions_caption),
     "05_marks": Figure(draw_marks, best.best, marks_caption),
+    "05_inside": Figure(draw_inside, inside.inside, inside_caption),
     "05_maps": Figure(draw_maps, images.maps, maps_caption),
     "05_digits": Figure(draw_digits, images.small, digits_caption),
     **CONTROLS,
