@@ -44,8 +44,7 @@
 # 4. *How far does it come?* Three aims, in test accuracy at the last epoch, trained on images and
 #    copies moved by a pixel: one channel 99.1 %, a stack whose read-out is local too 98.8 %, any
 #    local stack 99.4 %. Reached if the 95 % interval of the mean over `aim_seeds` seeds is above.
-#
-# 4. *What is due to XY sites, what to their training, what to feedback?* (a) ReLU sites and
+# 5. *What is due to XY sites, what to their training, what to feedback?* (a) ReLU sites and
 #    backpropagation against XY sites and equilibrium propagation, same couplings, moved copies; (b)
 #    trained windows against frozen random ones; (c) few sweeps at β = 0.3 cost at most half a point
 #    against the exact gradient; (d) a reading without feedback costs one channel at most half a
@@ -307,9 +306,6 @@ figures.show(notebook, "05_marks", tree, study.profile)
 # %%
 figures.show(notebook, "05_inside", tree, study.profile)
 
-# %%
-figures.show(notebook, "05_maps", tree, study.profile)
-
 # %% [markdown]
 # ## 5.10 Small images, and what tuning is worth
 
@@ -317,15 +313,19 @@ figures.show(notebook, "05_maps", tree, study.profile)
 figures.show(notebook, "05_digits", tree, study.profile)
 
 # %% [markdown]
-# **What we learn.** On MNIST, stacks with local windows need far fewer couplings than dense XY
-# layers for as many right answers. Which of the paper's questions these runs decide, and which
-# they leave open, is listed above with intervals and corrected p-values.
+# **What we learn.** The table of findings has the verdicts, each with its interval and its
+# corrected p. The figures say where a result comes from: 05_protocols, which of our changes to the
+# published training matters; 05_controls, what ordinary sites and ordinary training make of the
+# same couplings and the same images; 05_readings, what feedback and couplings within the lattice
+# add to a single sweep.
 #
-# **What we do not know.** Whether local windows are better, or the dense XY networks are trained
-# below what they can do: ordinary networks are not trained here. What the dense read-out
-# contributes. What the paper's own protocol gives (its cost, its start from random states, 200
-# epochs): these runs differ from it, and none of its numbers is compared. Three seeds and one set
-# of test images cannot decide differences of a tenth of a point.
+# **What we do not know.** Whether our reading of the published training is the authors': it comes
+# from public notes, and no number of the paper is compared. How far the other aims can be reached.
+# Whether any of it holds beyond MNIST: all networks answer the same test images, and the intervals
+# over images do not stand for other kinds of images. Settings are bracketed one after the other,
+# after few epochs, which can miss a better combination. Every read-out that is trained to the end
+# is dense, and most of the wire is in it; the nudging of the cross-entropy needs a sum over all
+# outputs: a device of which every part is local is not what is trained here.
 #
 # **References.** Q. Wang, C. C. Wanjura and F. Marquardt, *Dependence of equilibrium propagation
 # training success on network architecture*, arXiv:2601.21945. Q. Wang, C. C. Wanjura and

@@ -2,19 +2,15 @@
 
 import numpy as np
 import xarray as xr
-from matplotlib.colors import LogNorm
 from matplotlib.ticker import NullFormatter
 
 from ..findings import best, images, inside
-from ..findings.images import Couplings, Maps, Net, Protocols, Question, Small
+from ..findings.images import Couplings, Net, Protocols, Question, Small
 from ..findings.statistics import p_text
 from .best import draw_marks, marks_caption
 from .controls import FIGURES as CONTROLS
 from .inside import draw_inside, inside_caption
-from .style import COLUMN, DIVERGING, Canvas, Figure, letters, look, plain, subplots
-
-#: A site counts as affected from this share of the largest response within the lattice.
-AFFECTED = 0.1
+from .style import COLUMN, Canvas, Figure, letters, look, plain, subplots
 
 
 def _number(net: Net) -> str:
@@ -141,50 +137,6 @@ def questions_caption(found: tuple[Question, ...]) -> str:
     )
 
 
-def draw_maps(tree: xr.DataTree, found: Maps) -> Canvas:
-    """Learned windows, and one image on its way through the stack."""
-    figure, axes = subplots(1, 5, height=1.95, gridspec_kw={"width_ratios": [1.35, 1, 1, 0.3, 1]})
-    some = found.windows[:: max(1, len(found.windows) // 8), :: max(1, len(found.windows) // 8)]
-    n, edge = len(some), some.shape[-1]
-    framed = np.full((n, n, edge + 1, edge + 1), np.nan)
-    framed[..., :edge, :edge] = some
-    mosaic = framed.transpose(0, 2, 1, 3).reshape(n * (edge + 1), -1)[:-1, :-1]
-    limit = float(np.nanquantile(np.abs(mosaic), 0.99))
-    shown = axes[0].imshow(mosaic, cmap=DIVERGING, vmin=-limit, vmax=limit)
-    bar = {"orientation": "horizontal", "pad": 0.04, "shrink": 0.9}
-    figure.colorbar(shown, ax=axes[0], label="coupling", **bar)
-    for axis, phases in zip(axes[1:4], (found.image, found.hidden, found.outputs[:, None])):
-        shown = axis.imshow(np.sin(phases), cmap="gray", vmin=-1, vmax=1, aspect="equal")
-    figure.colorbar(shown, ax=list(axes[1:4]), label="sin φ", **bar | {"shrink": 0.5})
-    axes[3].set_yticks(range(len(found.outputs)), range(len(found.outputs)), fontsize="xx-small")
-    shown = axes[4].imshow(np.maximum(found.nudge, 0.01), norm=LogNorm(0.01, 1))
-    if found.nudge.min() < AFFECTED < found.nudge.max():
-        axes[4].contour(found.nudge, [AFFECTED], colors="w", linewidths=0.7)
-    figure.colorbar(shown, ax=axes[4], label="nudge response / largest", **bar)
-    titles = ("windows", "input", "hidden", "out", "response")
-    for axis, title in zip(axes, titles):
-        axis.set_xticks([])
-        axis.set_title(title)
-        axis.spines[:].set_visible(False)
-        if axis is not axes[3]:
-            axis.set_yticks([])
-    letters(axes, x=-0.05)
-    return figure
-
-
-def maps_caption(found: Maps) -> str:
-    share = "; ".join(
-        f"{name} {100 * values[0]:.0f} → {100 * values[-1]:.0f} %"
-        for name, values in found.share.items()
-    )
-    return (
-        "**Share of hidden sites with a nudge response of at least a tenth of the largest, before "
-        f"→ after training: {share}.** {found.name}: (a) couplings of some hidden sites to their "
-        "windows, (b–d) a training image on its way, (e) rms nudge response, white line: a tenth "
-        f"of the largest. One seed; shares: means of {found.seeds}."
-    )
-
-
 def draw_digits(tree: xr.DataTree, found: Small) -> Canvas:
     """Test error on 8×8 digits, and validation errors over the grids of settings."""
     figure, axes = subplots(1, 2, height=3.1, gridspec_kw={"width_ratios": [1, 1.3]})
@@ -236,7 +188,6 @@ FIGURES = {
     "05_questions": Figure(draw_questions, images.asked, questions_caption),
     "05_marks": Figure(draw_marks, best.best, marks_caption),
     "05_inside": Figure(draw_inside, inside.inside, inside_caption),
-    "05_maps": Figure(draw_maps, images.maps, maps_caption),
     "05_digits": Figure(draw_digits, images.small, digits_caption),
     **CONTROLS,
 }

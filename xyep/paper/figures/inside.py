@@ -16,59 +16,55 @@ CYCLIC = "twilight"
 def draw_inside(tree: xr.DataTree, found: Inside) -> Canvas:
     """All windows; phases of inputs, hidden sites and outputs; the nudge response."""
     figure = plt.figure(figsize=(PAGE, 3.7))
-    shape = [["windows", "digit", "hidden"], ["windows", "outputs", "response"]]
+    shape = [["windows", "image", "hidden"], ["windows", "outputs", "response"]]
     axes = figure.subplot_mosaic(shape, width_ratios=[1.9, 1, 1])
-    for name in ("windows", "digit", "hidden", "response"):
+    for name in ("windows", "image", "hidden", "response"):
         axes[name].set(xticks=[], yticks=[])
         axes[name].spines[:].set_visible(False)
-    most = np.nanquantile(np.abs(found.windows), 0.99)
-    couplings = axes["windows"].imshow(found.windows, cmap=DIVERGING, vmin=-most, vmax=most)
-    _lines(axes["windows"], found)
-    figure.colorbar(
-        couplings,
-        ax=axes["windows"],
-        aspect=30,
-        location="bottom",
-        shrink=0.6,
-        label="coupling",
-        extend="both",
-    )
-    for name in ("digit", "hidden"):
-        phases = np.angle(np.exp(1j * getattr(found, name)))
-        image = axes[name].imshow(phases, cmap=CYCLIC, vmin=-np.pi, vmax=np.pi)
-    bar = figure.colorbar(image, ax=axes["hidden"], shrink=0.9, label="phase (rad)")
+    _draw_windows(axes["windows"], found.windows)
+    for name, phases in (("image", found.image), ("hidden", found.hidden)):
+        turned = np.angle(np.exp(1j * phases))
+        shown = axes[name].imshow(turned, cmap=CYCLIC, vmin=-np.pi, vmax=np.pi)
+    bar = figure.colorbar(shown, ax=axes["hidden"], shrink=0.9, label="phase (rad)")
     bar.set_ticks([-np.pi, 0, np.pi], labels=["−π", "0", "π"])
-    size = np.maximum(found.response, 0.01)
-    image = axes["response"].imshow(size, norm=LogNorm(0.01, 1))
-    axes["response"].contour(size, [0.1], colors="w", linewidths=0.8)
-    figure.colorbar(image, ax=axes["response"], shrink=0.9, label="nudge response\n/ largest")
-    colors = np.where(np.arange(len(found.outputs)) == found.answer, "k", "0.65")
-    axes["outputs"].bar(range(len(found.outputs)), np.sin(found.outputs), color=colors)
+    size = np.maximum(found.nudge, 0.01)
+    shown = axes["response"].imshow(size, norm=LogNorm(0.01, 1))
+    if size.min() < 0.1:
+        axes["response"].contour(size, [0.1], colors="w", linewidths=0.8)
+    figure.colorbar(shown, ax=axes["response"], shrink=0.9, label="nudge response\n/ largest")
+    numbers = np.arange(len(found.outputs))
+    colors = np.where(numbers == found.answer, "k", "0.65")
+    axes["outputs"].bar(numbers, np.sin(found.outputs), color=colors)
     axes["outputs"].axhline(0, color="k", lw=0.6)
-    axes["outputs"].set(xticks=range(len(found.outputs)), xlabel="output", ylim=(-1.05, 1.05))
-    axes["outputs"].set_ylabel("sin φ")
+    axes["outputs"].set(xticks=numbers, xlabel="output", ylabel="sin φ", ylim=(-1.05, 1.05))
     axes["outputs"].tick_params(axis="x", labelsize="x-small", length=0)
-    letters([axes[name] for name in ("windows", "digit", "hidden", "outputs", "response")])
+    letters([axes[name] for name in ("windows", "image", "hidden", "outputs", "response")])
     return figure
 
 
-def _lines(axis: Axes, found: Inside) -> None:
-    """Thin lines between the windows."""
-    rows, columns = (n // found.window for n in found.windows.shape)
-    style = {"color": "0.85", "lw": 0.25}
-    for k in range(1, rows):
-        axis.axhline(k * found.window - 0.5, **style)
-    for k in range(1, columns):
-        axis.axvline(k * found.window - 0.5, **style)
+def _draw_windows(axis: Axes, windows: np.ndarray) -> None:
+    """Each window where its site is, with thin lines between them."""
+    rows, columns, edge, _ = windows.shape
+    mosaic = windows.transpose(0, 2, 1, 3).reshape(rows * edge, columns * edge)
+    most = np.quantile(np.abs(mosaic), 0.99)
+    shown = axis.imshow(mosaic, cmap=DIVERGING, vmin=-most, vmax=most)
+    for line, n in ((axis.axhline, rows), (axis.axvline, columns)):
+        for k in range(1, n):
+            line(k * edge - 0.5, color="0.85", lw=0.25)
+    place = {"location": "bottom", "shrink": 0.6, "aspect": 30}
+    axis.figure.colorbar(shown, ax=axis, label="coupling", extend="both", **place)
 
 
 def inside_caption(found: Inside) -> str:
-    rows, columns = found.hidden.shape
+    share = "; ".join(
+        f"{name} {100 * values[0]:.0f} → {100 * values[-1]:.0f} %"
+        for name, values in found.share.items()
+    )
     return (
-        f"**A nudge of the outputs moves {found.share:.0%} of the {rows}×{columns} hidden sites by "
-        "at least a tenth of the largest move.** "
-        f"A trained stack ({found.name}; {found.answered:.1%} of test images right) and one image: "
-        "(a) couplings of every hidden site to its window of inputs, drawn where the site is, "
-        "(b) phases of the inputs, (c) of the hidden sites, (d) of the outputs; black: the answer, "
-        "(e) response of hidden phases to the nudge; white line: a tenth."
+        "**Share of hidden sites that respond to the nudge by at least a tenth of the largest, "
+        f"before → after training: {share}.** "
+        f"Inside {found.name}, trained, one seed: (a) couplings of each hidden site to its window, "
+        "drawn where the site is; an image's phases (b) as inputs, (c) of hidden sites, (d) of "
+        "outputs, black: the answer; (e) rms nudge response over images; white line: a tenth. "
+        f"Shares: means of {found.seeds} seeds."
     )

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from ...responses import affected
 from ..studies.images import chosen
 from . import CONSISTENT, NOT_FOUND, OPEN, Estimate, Finding
 from .statistics import LEVEL, Difference, crossed, holm, p_text, paired, percent, welch
@@ -324,67 +323,6 @@ def protocols(tree: xr.DataTree) -> Protocols:
         steps.append(Step(str(name), right, one["cosine"].values, epochs, seconds))
     difference = welch(steps[-1].right, steps[0].right)
     return Protocols(ds.attrs["task"], int(ds["n_couplings"][0]), steps, difference)
-
-
-@dataclass(frozen=True)
-class Maps:
-    """What the stack of one channel has learned, first seed, and what it does with one image.
-
-    share : {network: affected share of its hidden sites at each snapshot, mean over seeds}
-    """
-
-    name: str
-    windows: np.ndarray  # (row, column, row, column) couplings of hidden sites to their windows
-    image: np.ndarray  # (row, column) phases of the inputs
-    hidden: np.ndarray  # (row, column) phases of the hidden lattice
-    outputs: np.ndarray  # (output,) phases
-    nudge: np.ndarray  # (row, column) rms nudge response over that of the largest hidden site
-    share: dict[str, np.ndarray]
-    seeds: int
-
-
-def _hidden(ds: xr.Dataset) -> np.ndarray:
-    return np.flatnonzero(ds["role"].values == "hidden")
-
-
-def _nudge(ds: xr.Dataset) -> xr.DataArray:
-    """rms nudge response of the hidden sites over the images."""
-    response = ds["nudge_response"].isel(site=_hidden(ds)).astype(float)
-    return np.sqrt((response**2).mean("sample"))
-
-
-def maps(tree: xr.DataTree) -> Maps:
-    runs = tree["images"].to_dataset(inherit=False)
-    nodes = {
-        name: node.to_dataset(inherit=False)
-        for name, node in tree["images"].items()
-        if name in runs["network"].values
-    }
-    nets = {net.network: net for net in networks(runs) if net.network in nodes}
-    first = next(iter(nets))
-    ds = nodes[first].isel(seed=0, snapshot=-1)
-    hidden, role = _hidden(ds), ds["role"].values
-    side = int(np.sqrt(len(hidden)))
-    to_inputs = np.flatnonzero(role[ds["source"].values] == "input")
-    order = np.lexsort((ds["source"].values[to_inputs], ds["target"].values[to_inputs]))
-    windows = ds["coupling"].values[to_inputs[order]].reshape(side, side, -1)
-    edge = int(np.sqrt(windows.shape[-1]))
-    phase = ds["phase"].isel(sample=0).values
-    inputs = phase[role == "input"]
-    nudge = _nudge(ds)
-    return Maps(
-        nets[first].name,
-        windows.reshape(side, side, edge, edge),
-        inputs.reshape(2 * (int(np.sqrt(len(inputs))),)),
-        phase[hidden].reshape(side, side),
-        phase[role == "output"],
-        (nudge / nudge.max("site")).values.reshape(side, side),
-        {
-            net.name: affected(_nudge(nodes[name])).mean(("site", "seed")).values
-            for name, net in nets.items()
-        },
-        runs.sizes["seed"],
-    )
 
 
 # --- small images, and the tuning
