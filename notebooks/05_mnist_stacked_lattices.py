@@ -66,7 +66,7 @@ settings = {"learning_rate": 0.005, "beta": 0.1, "coupling_decay": 0.2}  # where
 tuning_epochs = 2
 tuning_seeds = 2
 epochs = 8
-seeds = 5
+seeds = 4
 window = 6
 channels = [1, 4]
 shared_channels = [1]
@@ -84,17 +84,17 @@ aims = {  # stacks, how long they learn, and the share of test images to be answ
     "one epoch": {"window": 10, "epochs": 1, "beta": 0.1, "coupling_decay": 0.05},
 }
 aim_seeds = 3
-control_epochs = 6  # of the controls, on images as they are
+control_epochs = 4  # of the controls, on images as they are
 moved_epochs = 1  # the same with moved copies, nine times as many images an epoch
 control_seeds = 3
-tuning_updates = 430  # of the ReLU networks, for each setting tried
+tuning_updates = 300  # of the ReLU networks, for each setting tried
 exact_images = 3000
 exact_epochs = 4
 exact_seeds = 5
 reading_epochs = 2
 reading_seeds = 3
 reading_sweeps = [1, 2, 5, 10]
-small_seeds = 10  # of the 8×8 digits in the last section
+small_seeds = 6  # of the 8×8 digits in the last section
 small_epochs = 12
 small_settings = {"cost_scale": 4.0, "beta": 0.1, "coupling_decay": 0.05}
 small_channels = 16
@@ -259,7 +259,7 @@ study.train(
     digits,
     small_settings,
     small_epochs,
-    tuning_seeds,
+    1,
     node="digits_settings",
     **batches,
 )
