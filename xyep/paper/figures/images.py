@@ -22,7 +22,7 @@ def _number(net: Net) -> str:
 STEPS = {
     "published": "as published:\nlog cost, one-sided",
     "tangent": "tangent nudging\ninstead",
-    "rate": "+ larger, decaying\nlearning rate",
+    "rate": "+ our optimizer,\nbatches and decay",
     "both_sides": "+ nudged\nboth ways",
     "entropy": "+ cross-entropy,\nβ = 0.3",
     "aligned": "+ aligned start",
@@ -58,9 +58,9 @@ def protocols_caption(found: Protocols) -> str:
         f"**As published, {first.epochs} epochs, one channel errs on "
         f"{100 * (1 - first.right.mean()):.2f} % of the test images; with our settings, "
         f"{last.epochs} epochs, on {100 * (1 - last.right.mean()):.2f} %.** {found.couplings:,} "
-        f"couplings, {found.task}, {len(first.right)} seeds each. From the third row on each has "
-        "one more change. Open: as many epochs as published. (b) After training, "
-        "each with the exact gradient of its own cost."
+        f"couplings, {found.task}, {len(first.right)} seeds each. From the third row on each row "
+        "adds to the one above. Open: as many epochs as published. (b) After training, each with "
+        "the exact gradient of its own cost; the spread over seeds allows no ranking."
     )
 
 

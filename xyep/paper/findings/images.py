@@ -379,7 +379,7 @@ class Tuned(NamedTuple):
     where: str  # task
     traits: dict
     errors: np.ndarray  # on validation images, in %
-    ends: list[str]  # settings without a value on either side that is no better
+    ends: list[str]  # settings of which no smaller or no larger value was tried
 
 
 @dataclass(frozen=True)
@@ -401,17 +401,7 @@ def tuned(ds: xr.Dataset) -> list[Tuned]:
     for name, point in chosen(ds).items():
         keep = np.flatnonzero(ds["tuned"].values == name)
         one, right = ds.isel(network=keep), accuracy.isel(network=keep).values
-        best = right[np.flatnonzero(one["chosen"].values)[0]]
-        ends = []
-        for setting in point:
-            others = [k for k in point if k != setting]
-            same = np.all([one[k].values == point[k] for k in others], axis=0)
-            for side in (
-                one[setting].values < point[setting],
-                one[setting].values > point[setting],
-            ):
-                if not (right[same & side] <= best).any() and setting not in ends:
-                    ends.append(setting)
+        ends = [k for k, x in point.items() if x in (one[k].values.min(), one[k].values.max())]
         traits = traits_of(one, one["network"].values[0])
         found.append(Tuned(name, ds.attrs["task"], traits, 100 * (1 - right), ends))
     return found

@@ -22,7 +22,7 @@ _REST = GaussSeidel(tol=1e-3, dtype="float32", max_sweeps=1000)
 
 
 def protocols(published_epochs: int, epochs: int) -> dict[str, Training]:
-    """Trainings from the published one to `IMAGES`, each with one more change.
+    """Trainings from the published one to `IMAGES`, each with a change more than the one before.
 
     As published: batches of 200, one random state, β = 0.1, the logarithmic cost, one-sided, Adam
     at 10⁻⁴, relaxed to equilibrium (here a residual of 10⁻³), with the cost followed or its
