@@ -45,13 +45,13 @@
 #    correction over all of them.
 # 4. *How far does it come?* Three aims, set after single runs that had seen the test images, in
 #    test accuracy at the last epoch, trained on images and copies moved by a pixel: one channel
-#    99.1 %, a stack whose read-out is local too 98.8 %, any local stack 99.4 %. Reached if the 95
-#    % interval of the mean over `aim_seeds` seeds is above. 5. *What is due to XY sites, what to
-#    their training, what to feedback?* (a) ReLU sites and backpropagation against XY sites and
-#    equilibrium propagation, same couplings, moved copies; (b) trained windows against frozen
-#    random ones; (c) few sweeps at β = 0.3 cost at most half a point against the exact gradient;
-#    (d) a reading without feedback costs one channel at most half a point. t-tests over seeds,
-#    paired where initial states are the same, Holm over these four.
+#    99.1 %, a stack whose read-out is local too 98.8 %, any local stack 99.4 %. Reached if the
+#    95 % interval of the mean over `aim_seeds` seeds is above.
+# 5. *What is due to XY sites, what to their training, what to feedback?* (a) ReLU sites and
+#    backpropagation against XY sites and equilibrium propagation, same couplings, moved copies; (b)
+#    trained windows against frozen random ones; (c) few sweeps at β = 0.3 cost at most half a point
+#    against the exact gradient; (d) a reading without feedback costs one channel at most half a
+#    point. t-tests over seeds, paired where initial states are the same, Holm over these four.
 #
 # Standard errors of 2 and 3 are over seeds and over test images: the answers to every image are
 # stored.
@@ -180,8 +180,9 @@ study.train(
 #
 # All training images are learned here, and eight copies of each, moved by one pixel. The aims were
 # set from single runs outside this repository, which had looked at the test images: one channel
-# with 6×6 windows had answered 98.97 % of them. Window, nudging strength and decay were then chosen by pilot runs
-# on validation images, one seed each; they are not bracketed. The last epoch counts.
+# with 6×6 windows had answered 98.97 % of them. Window, nudging strength and decay were then
+# chosen by pilot runs on validation images, one seed each; they are not bracketed. The last epoch
+# counts.
 #
 # Only the first aim is followed to its end, with three seeds, for want of time. Towards the others
 # there are single runs outside this repository, which nothing here verifies:
