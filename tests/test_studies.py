@@ -216,6 +216,23 @@ def test_published_results_are_not_overwritten_by_a_reader(where, capsys, monkey
     assert run(epochs=7)[1] == "paper"
 
 
+def test_published_results_are_not_overwritten_by_other_code(where, capsys):
+    def run(function):
+        s = Study("01_some", namespace("paper"))
+        s(function, 5)
+        return s.finish(), s.profile
+
+    def changed(epochs):
+        return {name: ds + 1 for name, ds in pair(epochs).items()}
+
+    run(pair)
+    before = xyep.read_tree(paths.results("paper", "01_some"))
+    tree, profile = run(changed)
+    assert profile == "mine" and tree["a"]["result"] == 6
+    assert "other code" in capsys.readouterr().out
+    xr.testing.assert_identical(xyep.read_tree(paths.results("paper", "01_some")), before)
+
+
 def test_a_readers_own_study_goes_on_from_the_papers_results(where, monkeypatch):
     monkeypatch.setenv("XYEP_REPRODUCE", "1")
     with pytest.raises(FileNotFoundError, match="xyep reproduce 01_some --profile quick"):

@@ -114,6 +114,16 @@ class Study:
                     'as it is: these results and figures go to the profile "mine"'
                 )
 
+    def _leave_published(self) -> None:
+        """Before something is computed that the published results do not hold, as by other code."""
+        if self.profile == "paper" and self.store.exists() and not _asked_for():
+            self.profile, self.store = "mine", results("mine", self.notebook)
+            self.made = True
+            print(
+                "results/paper was made with other code and stays as it is: these results and "
+                'figures go to the profile "mine"'
+            )
+
     def _open(self) -> xr.DataTree:
         """What is kept of earlier results: nothing of a node that is damaged, or below it."""
         try:
@@ -171,6 +181,7 @@ class Study:
         key = fresh.key(function, node, arguments, keywords)
         found, runs = kept_of(self.kept, key), runs_of(self.kept, key)
         if not found:
+            self._leave_published()
             self.made, started = True, time.monotonic()
             # finished runs of another call or of other code are not taken for those of this one
             partial = {"store": partial_folder(self.store) / key[:16], **self.where}
