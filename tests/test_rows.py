@@ -525,6 +525,8 @@ def test_noisy_readings_of_holomorphic_gradients():
     means = [c.statistic < 0 for c in change]
     certain = holm([c.pvalue for c in change]) < 0.05
     assert (finding.verdict == "yes") == bool((certain & means).all())
+
+
 # ------------------------------------------------------------------------------------------- 05
 
 FIVE = "05_mnist_stacked_lattices"
