@@ -22,11 +22,15 @@
 profile = "paper"  # smoke, quick or paper: where results and figures go
 workers = None  # runs at a time; None for one a core. Results do not depend on it
 scheduler = None  # "threads", "processes" (default) or the address of a dask.distributed scheduler
-sizes = [7, 11, 15, 21]  # of untrained square lattices
+sizes = [7, 11, 15, 21, 31, 43, 61]  # of square lattices; the largest is predicted from the others
 shells = [1, 2, 3, 4]
 skip_range = 3
-reach_seeds = 20
-time_seeds = 16
+reach_seeds = 12
+time_shells = [1, 2, 4]
+time_seeds = 8
+size_cells = [[1, 2], [2, 3], [4, 4]]  # shells and distance of XOR lattices of all sizes
+size_seeds = 12
+size_limit = 4000  # epochs after which a run is given up
 state_shells = [1, 2, 4]  # of the lattices trained with several numbers of initial states
 state_counts = [1, 2, 5, 10]  # M
 state_seeds = 30
@@ -47,8 +51,8 @@ from xyep.settings import make_training
 
 notebook = "07_what_to_build"
 study = studies.Study(notebook, globals())
-images, responses = "05_mnist_stacked_lattices", "03_xor_lattice_responses"
-image_tree, response_tree = study.earlier(images), study.earlier(responses)
+xor, responses, images = "02_xor_training", "03_xor_lattice_responses", "05_mnist_stacked_lattices"
+xor_tree, response_tree, image_tree = (study.earlier(name) for name in (xor, responses, images))
 
 # %% [markdown]
 # ## 7.1 Couplings and wire
@@ -93,12 +97,31 @@ study(studies.copied, skips.to_dict(), responses, node="skips")
 # %%
 study(
     studies.relaxation_times,
-    studies.untrained_lattices(sizes, shells, skip_range, time_seeds),
+    studies.untrained_lattices(sizes, time_shells, skip_range, time_seeds),
     node="relaxation",
 )
 
 # %% [markdown]
-# ## 7.4 How many initial states
+# ## 7.4 How long it takes to learn, on larger lattices
+#
+# XOR with the terminals where they are, as in notebook 02, on lattices larger than the largest
+# there. What notebook 02 found of range, distance and smaller lattices is copied from it.
+
+# %%
+times = studies.solving_times(xor_tree["epochs"].to_dataset())
+study(studies.copied, times.to_dict(), xor, node="xor_times")
+larger = [n for n in sizes if n > times["size"].max()]
+study.train(
+    studies.training_times,
+    {"size": studies.size_networks(larger, size_cells)},
+    size_limit,
+    studies.best_rate(xor_tree["rates"].to_dataset()),
+    size_seeds,
+    node="larger",
+)
+
+# %% [markdown]
+# ## 7.5 How many initial states
 #
 # Training averages each update over M random initial states of every pattern. The answer must not
 # depend on the initial state, and training can only remove a dependence that it sees. All runs
@@ -117,7 +140,7 @@ study.train(
 )
 
 # %% [markdown]
-# ## 7.5 How strongly to nudge, at what precision
+# ## 7.6 How strongly to nudge, at what precision
 #
 # One expects that a small β drowns in what the machine lacks in precision, and that a large β is
 # no derivative any more. Two kinds of imprecision are tried on one lattice, each with the centred
@@ -145,7 +168,7 @@ study.train(
 tree = study.finish()
 
 # %% [markdown]
-# ## 7.6 What came out
+# ## 7.7 What came out
 
 # %%
 figures.show(notebook, "07_reach", tree, study.profile)
@@ -160,7 +183,7 @@ figures.show(notebook, "07_initial_states", tree, study.profile)
 figures.show(notebook, "07_precision", tree, study.profile)
 
 # %% [markdown]
-# ## 7.7 What was tested
+# ## 7.8 What was tested
 #
 # "Yes" and "no" need p < 0.05, corrected by Holm's method over all tests of this notebook (those
 # of notebook 05 over its five questions). Everything else is open: not shown, which is not the

@@ -30,6 +30,7 @@ from .guidelines import (
     precision_success,
     reach,
     relaxation_times,
+    solving_times,
     trained_reach,
     untrained_lattices,
 )
@@ -100,6 +101,7 @@ __all__ = [
     "sample_networks",
     "size_and_distance",
     "size_networks",
+    "solving_times",
     "skips",
     "table_networks",
     "thinned_networks",
