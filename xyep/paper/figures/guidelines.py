@@ -81,7 +81,7 @@ def reach_caption(found: Reach) -> str:
         f"lattice constants with {guidelines.kind(few.traits)}, and over {many.length} with "
         f"{guidelines.kind(many.traits)}.** "
         f"(a) Nudge response (β → 0), geometric mean over sites, patterns and {found.seeds} seeds, "
-        "as far as it is not lost in the tolerance. (b) Decay length from a straight line through "
+        "unless lost in the tolerance. (b) Decay length from a straight line through "
         "its logarithm, from distance 1 to 10 or half the lattice, 95 % intervals; none for random "
         "skips, where it levels off. (c) The same before and after training."
     )

@@ -166,7 +166,7 @@ def calculator_caption(found: Calculator) -> str:
         s: max((d for d in found.epochs[s] if found(d, s, EXPECTED).low >= 0.5), default=0)
         for s in (ranges[0], ranges[-1])
     }
-    few, many = far
+    few, many = ranges[0], ranges[-1]
     last = max(found.epochs[many])
     text = f"{far[many]:.0f}" + ", the largest measured" * (far[many] == last)
     return (
