@@ -14,19 +14,32 @@
 # # 7. What to build
 #
 # A machine of coupled phases costs couplings, wire, time to settle and precision of its readings.
-# This notebook asks what each of them buys. It takes accuracies and responses from notebooks 05
-# and 03 at the same profile, adds measurements on untrained lattices and on XOR, and ends with a
-# table of what was tested. Each number there is computed from the data that this notebook stores.
+# This notebook asks what each of them buys, and how that goes on for larger machines. It takes
+# accuracies, responses and epochs from notebooks 05, 03 and 02 at the same profile, adds
+# measurements on untrained lattices and on XOR, and ends with a table of what was tested. Each
+# number there is computed from the data that this notebook stores.
+#
+# **Laws over size, decided before the runs.** A power of the edge is fitted, seed by seed, to all
+# lattices but the largest: time to settle, sweeps, decay length of the nudging, epochs to solve
+# XOR. The largest is then predicted. The prediction holds if no range of couplings is shown to miss
+# it (Student's t over seeds, Holm's correction, α = 0.05) and every interval of measured over
+# predicted lies within a factor of 2; it fails if one is shown to miss it; else it is open.
+# The test error of local stacks over their couplings is treated alike, with the most couplings
+# held back.
 
 # %% tags=["parameters"]
 profile = "paper"  # smoke, quick or paper: where results and figures go
 workers = None  # runs at a time; None for one a core. Results do not depend on it
 scheduler = None  # "threads", "processes" (default) or the address of a dask.distributed scheduler
-sizes = [7, 11, 15, 21]  # of untrained square lattices
+sizes = [7, 11, 15, 21, 31, 43, 61]  # of square lattices; the largest is predicted from the others
 shells = [1, 2, 3, 4]
 skip_range = 3
-reach_seeds = 20
-time_seeds = 16
+reach_seeds = 12
+time_shells = [1, 2, 4]
+time_seeds = 8
+size_cells = [[1, 2], [2, 3], [4, 4]]  # shells and distance of XOR lattices of all sizes
+size_seeds = 12
+size_limit = 4000  # epochs after which a run is given up
 state_shells = [1, 2, 4]  # of the lattices trained with several numbers of initial states
 state_counts = [1, 2, 5, 10]  # M
 state_seeds = 30
@@ -42,13 +55,14 @@ from IPython.display import Markdown
 
 import xyep
 from xyep.paper import figures, studies
-from xyep.paper.findings import guidelines
+from xyep.paper.findings import guidelines, technologies
+from xyep.paper.findings.calculator import calculator
 from xyep.settings import make_training
 
 notebook = "07_what_to_build"
 study = studies.Study(notebook, globals())
-images, responses = "05_mnist_stacked_lattices", "03_xor_lattice_responses"
-image_tree, response_tree = study.earlier(images), study.earlier(responses)
+xor, responses, images = "02_xor_training", "03_xor_lattice_responses", "05_mnist_stacked_lattices"
+xor_tree, response_tree, image_tree = (study.earlier(name) for name in (xor, responses, images))
 
 # %% [markdown]
 # ## 7.1 Couplings and wire
@@ -70,9 +84,11 @@ study(
 # Lattices with random couplings and biases, the output in the middle, the inputs at the ends of
 # its row. The nudge response is taken at every site, in the limit β → 0. The mean of ln|response|
 # over the sites at each distance is fitted with a straight line, from distance 1 to half the
-# lattice, for each seed; its slope is −1/ξ. Random skips make a small world in which the response
-# levels off, so that no decay length is given for them. The same fit is made before and after the
-# training of notebook 03, of all its seeds, to the responses over that of the output.
+# lattice or 10, whichever is less, for each seed; its slope is −1/ξ. Responses below 10⁻¹⁰ are lost
+# in the tolerance of the relaxation: how many are is stored. Random skips make a small world in
+# which the response levels off, so that no decay length is given for them. The same fit is made
+# before and after the training of notebook 03, of all its seeds, to the responses over that of the
+# output.
 
 # %%
 study(
@@ -93,12 +109,31 @@ study(studies.copied, skips.to_dict(), responses, node="skips")
 # %%
 study(
     studies.relaxation_times,
-    studies.untrained_lattices(sizes, shells, skip_range, time_seeds),
+    studies.untrained_lattices(sizes, time_shells, skip_range, time_seeds),
     node="relaxation",
 )
 
 # %% [markdown]
-# ## 7.4 How many initial states
+# ## 7.4 How long it takes to learn, on larger lattices
+#
+# XOR with the terminals where they are, as in notebook 02, on lattices larger than the largest
+# there. What notebook 02 found of range, distance and smaller lattices is copied from it.
+
+# %%
+times = studies.solving_times(xor_tree["epochs"].to_dataset())
+study(studies.copied, times.to_dict(), xor, node="xor_times")
+larger = [n for n in sizes if n > times["size"].max()]
+study.train(
+    studies.training_times,
+    {"size": studies.size_networks(larger, size_cells)},
+    size_limit,
+    studies.best_rate(xor_tree["rates"].to_dataset()),
+    size_seeds,
+    node="larger",
+)
+
+# %% [markdown]
+# ## 7.5 How many initial states
 #
 # Training averages each update over M random initial states of every pattern. The answer must not
 # depend on the initial state, and training can only remove a dependence that it sees. All runs
@@ -117,7 +152,7 @@ study.train(
 )
 
 # %% [markdown]
-# ## 7.5 How strongly to nudge, at what precision
+# ## 7.6 How strongly to nudge, at what precision
 #
 # One expects that a small β drowns in what the machine lacks in precision, and that a large β is
 # no derivative any more. Two kinds of imprecision are tried on one lattice, each with the centred
@@ -145,13 +180,13 @@ study.train(
 tree = study.finish()
 
 # %% [markdown]
-# ## 7.6 What came out
+# ## 7.7 What came out
+
+# %%
+figures.show(notebook, "07_scaling", tree, study.profile)
 
 # %%
 figures.show(notebook, "07_reach", tree, study.profile)
-
-# %%
-figures.show(notebook, "07_relaxation", tree, study.profile)
 
 # %%
 figures.show(notebook, "07_initial_states", tree, study.profile)
@@ -160,7 +195,37 @@ figures.show(notebook, "07_initial_states", tree, study.profile)
 figures.show(notebook, "07_precision", tree, study.profile)
 
 # %% [markdown]
-# ## 7.7 What was tested
+# ## 7.8 Seconds and joules
+#
+# The time to settle, from a random state to a torque of 10⁻³ couplings, with the coupling rate of
+# three technologies. The rates are stated by us and of the size that what is published of each
+# suggests; time is inversely proportional to them. Nobody has built these lattices in any of the
+# three. Where no power is published that we know, there is no energy.
+
+# %%
+answers = technologies.answers(tree)
+Markdown(technologies.table(answers))
+
+# %%
+figures.show(notebook, "07_technologies", tree, study.profile)
+
+# %% [markdown]
+# ## 7.9 What to expect of a lattice
+#
+# A calculator that reads what notebook 02 has measured: the share of seeds that solve XOR, for a
+# distance, a range of couplings and a number of epochs. It interpolates between measured distances
+# by straight lines, takes the nearest cell beyond them, and says which it does.
+
+# %%
+expected = calculator(tree)
+for distance, reach, epochs in ((2, 1, 1000), (3.5, 2, 1000), (9, 4, 1000)):
+    print(f"distance {distance}, shells {reach}: {expected(distance, reach, epochs)}")
+
+# %%
+figures.show(notebook, "07_calculator", tree, study.profile)
+
+# %% [markdown]
+# ## 7.10 What was tested
 #
 # "Yes" and "no" need p < 0.05, corrected by Holm's method over all tests of this notebook (those
 # of notebook 05 over its five questions). Everything else is open: not shown, which is not the
@@ -173,12 +238,18 @@ Markdown(guidelines.table(guidelines.recommendations(tree)))
 # **What we learn.** Only what the table says yes or no to, for the networks, tasks, sizes and
 # numbers of epochs that were tried.
 #
-# **What we do not know.** How any of this goes on beyond lattices of 21×21: sizes that span half
-# a decade fix no law. Where the thresholds of precision lie. What temperature, drift, coarse or
-# missing couplings do. Whether small β fails, or is only slower.
+# **What we do not know.** How any of this goes on beyond the largest lattices that were tried:
+# an extrapolation is what a larger lattice would refute. How long trained lattices take to settle.
+# Where the thresholds of precision lie. Whether small β fails, or is only slower. What the three
+# technologies would need for their readings, and for setting couplings. What the calculator does
+# not count: bits, noise and defects, which notebook 06 measures on lattices of its own.
 #
 # **References.** Q. Wang, C. C. Wanjura and F. Marquardt, *Dependence of equilibrium propagation
 # training success on network architecture*, arXiv:2601.21945. A. Laborieux, M. Ernoult,
 # B. Scellier, Y. Bengio, J. Grollier and D. Querlioz, *Scaling equilibrium propagation to deep
 # ConvNets by drastically reducing its gradient estimator bias*, arXiv:2006.03824. D. J. Watts and
-# S. H. Strogatz, *Collective dynamics of "small-world" networks*, Nature 393, 440 (1998).
+# S. H. Strogatz, *Collective dynamics of "small-world" networks*, Nature 393, 440 (1998). W. Moy
+# et al., *A 1,968-node coupled ring oscillator circuit for combinatorial optimization problem
+# solving*, Nature Electronics 5, 310 (2022). D. I. Albertsson et al., *Ultrafast Ising machines
+# using spin torque nano-oscillators*, Applied Physics Letters 118, 112404 (2021). J. Cao,
+# D. Novokreschenov and A. Kavokin, *Polariton XY-simulators revisited*, arXiv:2511.04223.

@@ -1,5 +1,7 @@
 """Findings of notebooks 04 to 07: verdicts follow from numbers, captions are short."""
 
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -9,7 +11,16 @@ from xyep import load_task, stacked_lattices
 from xyep.paper.figures import guidelines as guideline_figures
 from xyep.paper.figures import images as image_figures
 from xyep.paper.figures.controls import FIGURES as CONTROLS
-from xyep.paper.findings import OPEN, guidelines, images, inside, statements
+from xyep.paper.findings import (
+    OPEN,
+    calculator,
+    guidelines,
+    images,
+    inside,
+    scaling,
+    statements,
+    technologies,
+)
 from xyep.paper.studies import bracketed, chosen, image_networks
 
 
@@ -245,22 +256,33 @@ def test_digits_are_compared_with_a_nearest_neighbour_too(right, verdict):
 # --- 07
 
 
-def guideline_tree(solved=(2, 18), seeds=20):
-    """Success of `solved` of 20 seeds at the worse and the better setting of everything."""
+SIZES = (21, 31, 43, 61)
+
+
+def guideline_tree(solved=(2, 18), seeds=20, surprise=1.0, far=1.0):
+    """Success of `solved` of 20 seeds at the worse and the better setting of everything.
+
+    Times to settle grow with the edge, and are longer by the factor `surprise` on the largest
+    lattice; so are epochs to solve, which do not depend on size, by `far`.
+    """
     rng = np.random.default_rng(0)
     few, many = ((np.arange(seeds) < k).astype(float) for k in solved)
     kinds = [(1, 0, 0, 84), (4, 0, 0, 346), (1, 3, 20, 168), (1, 0, 84, 168)]
     lattices = [
         lattice(size, s, n, skip_range=r, skips=k, distance=size // 2)
-        for size in (7, 11)
+        for size in SIZES
         for s, r, k, n in kinds
     ]
-    rates = np.array([0.8, 0.4, 0.5, 0.1] * 2)[:, None] * rng.uniform(0.9, 1.1, (8, seeds))
-    profile = -rates[..., None] * np.arange(6)
-    profile[:4, :, 4:] = np.nan
+    rates = np.array([0.8, 0.4, 0.5, 0.1] * 4)[:, None] * rng.uniform(0.9, 1.1, (16, seeds))
+    profile = -rates[..., None] * np.arange(31)
+    profile[:4, :, 11:] = np.nan
     reach = over_network(lattices, decay_rate=rates)
-    reach = reach.assign(log_response=(("network", "seed", "output_distance"), profile))
-    time = np.array([30.0] * 4 + [50.0] * 4)[:, None] * rng.uniform(0.8, 1.2, (8, seeds))
+    profiles = {"log_response": profile, "lost": 0.01 * (profile < -8)}
+    reach = reach.assign(
+        {name: (("network", "seed", "output_distance"), x) for name, x in profiles.items()}
+    ).assign_coords(output_distance=np.arange(31))
+    size = np.repeat([*SIZES[:-1], surprise * SIZES[-1]], 4)[:, None]
+    time = size * rng.uniform(0.8, 1.2, (16, seeds))
     settle = over_network(lattices, sweeps=2 * time, time=time, unconverged=0 * time)
     trained = over_network(
         [lattice(7, s, distance=d) for d in (1, 3) for s in (1, 4)],
@@ -293,6 +315,16 @@ def guideline_tree(solved=(2, 18), seeds=20):
         nodes[node] = over_network(
             [lattice(5, 4, distance=2) | p for p in points], test_solved=np.array(runs)
         )
+    cells = [(size, 1, 2) for size in (*SIZES[:2], 11)]
+    cells += [(11, 1, 4)]
+    known = [lattice(n, s, distance=d, group="map" if n == 11 else "size") for n, s, d in cells]
+    epochs = np.array([[200.0], [200.0], [200.0], [np.nan]]) * rng.uniform(0.8, 1.2, (4, seeds))
+    nodes["xor_times"] = over_network(known, epochs=epochs).assign_attrs(limit=1000)
+    large = [lattice(n, 1, distance=2) for n in SIZES[2:]]
+    epochs = np.array([[200.0], [200.0 * far]]) * rng.uniform(0.8, 1.2, (2, seeds))
+    nodes["larger"] = over_network(large, epochs=epochs).assign_attrs(limit=400)
+    for node in ("xor_times", "larger"):
+        nodes[node] = nodes[node].assign_coords(seed=np.arange(seeds))
     images_of = image_dataset()
     nodes["density"] = images_of.isel(epoch=-1).drop_vars("accuracy")
     for node in ("density", "skips", "trained_reach"):
@@ -337,12 +369,85 @@ def test_random_skips_have_no_decay_length():
     assert all(span.low <= span.value <= span.high for span in lengths.values())
 
 
-def test_powers_have_intervals():
-    powers = guidelines.times(guideline_tree()).powers["time"]
-    exact = np.log(50 / 30) / np.log(11 / 7)
-    for span in powers.values():
-        assert span.low < exact < span.high and span.high - span.low < 1.5
+def test_a_decay_that_may_be_none_has_no_longest_length():
     assert guidelines.decay_length(np.array([-0.1, 0.1, 0.2])).high == np.inf
+
+
+def test_a_power_is_found_and_the_largest_lattice_tests_it():
+    found = scaling.scalings(guideline_tree())
+    time = found["time"]
+    assert (time.verdict, found["epochs"].verdict) == ("yes", "yes")
+    assert set(time.laws) == {"1 shell", "4 shells", "1 shell, skips of 3"}  # none of random skips
+    for law in time.laws.values():
+        assert law.power.low < 1 < law.power.high and law.power.high - law.power.low < 0.5
+        assert 0.9 < law.ratio.value < 1.1 and law.ratio.low < law.ratio.value < law.ratio.high
+        assert law.value(61).value == pytest.approx(61, rel=0.1)
+        assert law.at(1000).mean() == pytest.approx(np.log(1000), abs=0.5)
+    assert "Of the sites" in found["reach"].aside
+
+
+@pytest.mark.parametrize(("surprise", "verdict"), [(1.0, "yes"), (1.5, "no"), (4.0, "no")])
+def test_a_law_that_misses_the_largest_lattice_is_refused(surprise, verdict):
+    found = scaling.settling(guideline_tree(surprise=surprise))[0]
+    assert found.verdict == verdict and (len(found.missed) == 0) == (verdict == "yes")
+
+
+def test_a_law_of_few_seeds_decides_nothing():
+    assert scaling.settling(guideline_tree((1, 2), seeds=2))[0].verdict == OPEN
+
+
+def test_runs_that_had_not_learned_are_counted():
+    tree = guideline_tree()
+    assert tree["larger"].attrs["limit"] == 400
+    late = tree["larger"].to_dataset()
+    late["epochs"][1, :3] = np.nan
+    law = scaling.learning(tree.assign(larger=xr.DataTree(late)))
+    assert law.aside.endswith("twice the limit: 3") and law.laws
+    (one,) = law.laws.values()
+    np.testing.assert_allclose(np.exp(one.logs[-1, :3]), 800)
+    assert one.sizes.tolist() == [11, *SIZES]
+
+
+def test_the_error_is_a_power_of_the_couplings():
+    sizes = (1, 2, 4, 8)
+    rows = [stack(k) for k in sizes] + [stack(1, True), stack(1, intra_shells=1), dense(31)]
+    right = 1 - 0.02 * np.array([*np.array(sizes) ** -0.5, 1, 1, 1])[:, None] * [0.98, 1.0, 1.02]
+    nets = images.networks(over_network(rows, test_accuracy=right, seconds=0 * right))
+    found = scaling.accuracy(nets)
+    (law,) = found.laws.values()
+    assert law.power.mean == pytest.approx(-0.5) and len(law.sizes) == 4
+    assert found.verdict == "yes" and scaling.accuracy(nets[:3]) is None
+
+
+def test_seconds_and_joules_of_an_answer():
+    found = technologies.answers(guideline_tree())
+    rings, *others = technologies.TECHNOLOGIES
+    time = found.law.value(61)
+    assert found.seconds(rings, 61).value == pytest.approx(time.value / 1e8)
+    energy = time.value / 1e8 * 61**2 * 0.042 / 1968
+    assert found.joules(rings, 61).value == pytest.approx(energy)
+    assert {found.joules(one, 61) for one in others} == {None}
+    text = technologies.table(found)
+    assert text.count("not known") == 2 * len(others) and "10⁸ rad/s" in text
+    bibliography = (Path(__file__).parents[1] / "docs" / "references.bib").read_text("utf-8")
+    assert all(f"{{{one.reference}," in bibliography for one in technologies.TECHNOLOGIES)
+
+
+def test_the_calculator_says_where_it_goes_beyond_the_data():
+    found = calculator.calculator(guideline_tree())
+    assert (found.size, found.limit) == (11, 1000)
+    near, far = found(2, 1, 300), found(4, 1, 300)
+    assert (near.share, far.share, near.told) == (1.0, 0.0, ())
+    middle = found(3.5, 1, 300)
+    assert middle.share == pytest.approx(0.25) and near.low > middle.low > far.low
+    assert "interpolated" in str(middle) and str(near).endswith("measured")
+    assert found(9, 1, 300)[:3] == far[:3] and "extrapolated" in str(found(9, 1, 300))
+    assert "extrapolated" in str(found(1, 1, 300)) and "1000 epochs" in str(found(2, 1, 5000))
+    assert found(2, 1, 100).share == 0.0
+    with pytest.raises(ValueError, match="shells: found 3; measured are 1"):
+        found(2, 3)
+    with pytest.raises(ValueError, match="distance"):
+        found(0.5, 1)
 
 
 # --- all

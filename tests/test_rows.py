@@ -622,3 +622,63 @@ def test_controls():
     ]
     np.testing.assert_allclose([a.difference.mean for a in answers], differences, atol=1e-9)
     assert exact["cosine"].sel(network="exact").min() > 1 - 1e-6
+
+
+# ------------------------------------------------------------------------------------------- 07
+
+SEVEN = "07_what_to_build"
+
+
+def powers(sizes, values):
+    """Of each seed: power of the size without the last, and ln of the last over its prediction."""
+    x, y = np.log(sizes), np.log(values)
+    lines = [stats.linregress(x[:-1], column[:-1]) for column in y.T]
+    missed = [column[-1] - (a.intercept + a.slope * x[-1]) for column, a in zip(y.T, lines)]
+    return np.array([line.slope for line in lines]), np.array(missed)
+
+
+def over_size(name):
+    """Label → sizes and values (size, seed), of one law."""
+    if name == "epochs":
+        small, large = (stored(SEVEN)[node].to_dataset() for node in ("xor_times", "larger"))
+        for s, d in {(int(s), int(d)) for s, d in zip(large["shells"], large["distance"])}:
+            rows = {}
+            for ds in (small, large):
+                one = ds.sel(network=(ds["shells"] == s) & (ds["distance"] == d))
+                epochs = one["epochs"].sel(seed=large["seed"]).fillna(2 * ds.attrs["limit"])
+                rows |= dict(zip(one["size"].values.tolist(), epochs.values.astype(float)))
+            words = f"{s} shell{'s' * (s > 1)}, distance {d}"
+            yield words, np.array(sorted(rows)), np.array([rows[k] for k in sorted(rows)])
+        return
+    ds = stored(SEVEN)["reach" if name == "reach" else "relaxation"].to_dataset()
+    values = 1 / ds["decay_rate"] if name == "reach" else ds[name]
+    for (s, far), rows in {
+        (int(s), int(r)): (ds["shells"] == s) & (ds["skip_range"] == r) & (ds["skips"] == 0)
+        for s, r, k in zip(ds["shells"], ds["skip_range"], ds["skips"])
+        if not k
+    }.items():
+        rows = rows & (ds["size"] > 20) if name == "reach" else rows
+        one = values.sel(network=rows).sortby("size")
+        words = f"{s} shell{'s' * (s > 1)}" + f", skips of {far}" * bool(far)
+        yield words, one["size"].values, one.transpose("network", "seed").values
+
+
+@pytest.mark.parametrize("name", ["time", "sweeps", "reach", "epochs"])
+def test_laws_over_size(name):
+    finding = said(SEVEN, "07_scaling")[name]
+    found, p = {}, {}
+    for words, sizes, values in over_size(name):
+        slopes, missed = powers(sizes, values)
+        test = stats.ttest_1samp(missed, 0)
+        interval, p[words] = test.confidence_interval(0.95), test.pvalue
+        found[words] = np.exp([missed.mean(), interval.low, interval.high])
+        law = finding.laws[words]
+        assert law.power.mean == pytest.approx(slopes.mean(), rel=1e-6)
+        assert sizes[-1] == 61 and len(sizes) >= 4
+        np.testing.assert_allclose(law.ratio, found[words], rtol=1e-6)
+    assert set(found) == set(finding.laws)
+    corrected = holm(np.array(list(p.values())))
+    np.testing.assert_allclose([finding.p[k] for k in p], corrected, rtol=1e-6)
+    within = all(0.5 < low and high < 2 for _, low, high in found.values())
+    expected = "no" if (corrected < 0.05).any() else "yes" if within else "open"
+    assert finding.verdict == expected

@@ -6,11 +6,13 @@ from matplotlib import colormaps, rcParams
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
+from ...settings import Training
 from ..findings import guidelines
-from ..findings.guidelines import ESTIMATORS, PRECISION, Precision, Reach, Span, States, Times
-from ..findings.statistics import count, quartiles
+from ..findings.guidelines import ESTIMATORS, PRECISION, Precision, Reach, Span, States
+from ..findings.statistics import count, listed
 from ..findings.words import label, shells
-from .style import Canvas, Figure, bars, letters, look, plain, subplots, success
+from . import scaling
+from .style import Canvas, Figure, letters, look, plain, subplots, success
 
 STYLES = ("-", "--", ":", "-.")
 
@@ -78,45 +80,10 @@ def reach_caption(found: Reach) -> str:
         f"**On untrained {found.size}×{found.size} lattices the nudging decays over {few.length} "
         f"lattice constants with {guidelines.kind(few.traits)}, and over {many.length} with "
         f"{guidelines.kind(many.traits)}.** "
-        f"(a) Nudge response (β → 0), geometric mean over sites, patterns and {found.seeds} seeds. "
-        "(b) Decay length from a straight line through its logarithm, from distance 1 to half the "
-        "lattice, 95 % intervals; none for random skips, where the response levels off. (c) The "
-        "same before and after training, all seeds."
-    )
-
-
-def draw_relaxation(tree: xr.DataTree, found: Times) -> Canvas:
-    """Sweeps and physical time until a lattice is at rest."""
-    figure, axes = subplots(1, 2, height=2.7)
-    n = len(found.lattices)
-    for k, (name, settled) in enumerate(found.lattices.items()):
-        style, x = look(settled.traits), settled.sizes * 1.015 ** (k - n / 2)
-        for axis, values in zip(axes, (settled.sweeps, settled.time)):
-            middle = quartiles(values, axis=1)
-            bars(axis, x, middle, style, label=name)
-            axis.plot(x, middle[1], color=style.color, ls=style.line, lw=0.8)
-    for axis, text in zip(axes, ("sweeps", "time of the gradient flow (1/coupling)")):
-        axis.set(yscale="log", ylabel=text)
-        _sizes_axis(axis, settled.sizes)
-        plain(axis.yaxis)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
-    letters(axes)
-    return figure
-
-
-def relaxation_caption(found: Times) -> str:
-    first, last = next(iter(found.lattices.values())).sizes[[0, -1]]
-    ends = {}
-    for what, powers in found.powers.items():
-        ends[what] = min(p.low for p in powers.values()), max(p.high for p in powers.values())
-    (low, high), (slow, shigh) = ends["time"], ends["sweeps"]
-    return (
-        f"**From {first}×{first} to {last}×{last} the time to settle grows as the edge to a power "
-        f"between {low:.1f} and {high:.1f}.** "
-        f"(a) Over-relaxed sweeps and (b) time of the gradient flow from a random state until no "
-        f"torque is above {found.tolerance:g} couplings: untrained lattices, medians and quartiles "
-        f"of {found.seeds} seeds. The powers are the outermost ends of 95 % bootstrap intervals; "
-        f"of sweeps {slow:.1f} and {shigh:.1f}. Cut short: {found.unfinished}."
+        f"(a) Nudge response (β → 0), geometric mean over sites, patterns and {found.seeds} seeds, "
+        "unless lost in the tolerance. (b) Decay length from a straight line through "
+        "its logarithm, from distance 1 to 10 or half the lattice, 95 % intervals; none for random "
+        "skips, where it levels off. (c) The same before and after training."
     )
 
 
@@ -175,11 +142,16 @@ def draw_precision(tree: xr.DataTree, found: Precision) -> Canvas:
 
 
 def precision_caption(found: Precision) -> str:
-    best, low, high = found.best_beta, found.betas[0], found.betas[-1]
-    counts = [count(found.pooled("centered", beta)) for beta in (low, best, high)]
+    usual = Training().beta
+    shown = [found.betas[0], usual, 10 * usual, found.betas[-1]]
+    told = [
+        f"{count(found.pooled('centered', b))} runs at β = {b:g}"
+        for b in dict.fromkeys(shown)
+        if b in found.betas
+    ]
     return (
-        f"**Within {found.epochs} epochs, centred, {counts[0]} runs solve XOR at β = {low:g}, "
-        f"{counts[1]} at {best:g} and {counts[2]} at {high:g}, all tolerances and noises pooled.** "
+        f"**Within {found.epochs} epochs, centred, XOR is solved by {listed(told)}, all "
+        "tolerances and noises pooled.** "
         f"{label(found.traits)}, inputs at distance {found.traits['distance']:.0f}, 95 % Wilson "
         "intervals. (a, b) Relaxation stopped once no torque is above a tolerance, in the test "
         "too. (c, d) Noise of the readout: each entry of the gradient carries Gaussian noise as if "
@@ -187,9 +159,8 @@ def precision_caption(found: Precision) -> str:
     )
 
 
-FIGURES = {
+FIGURES = scaling.FIGURES | {
     "07_reach": Figure(draw_reach, guidelines.reach, reach_caption),
-    "07_relaxation": Figure(draw_relaxation, guidelines.times, relaxation_caption),
     "07_initial_states": Figure(draw_states, guidelines.states, states_caption),
     "07_precision": Figure(draw_precision, guidelines.precision, precision_caption),
 }

@@ -1,7 +1,8 @@
 """What notebook 07 finds: what a machine costs, what it buys, and what of it is decided."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import numpy as np
@@ -9,14 +10,16 @@ import xarray as xr
 from scipy.stats import mannwhitneyu
 
 from ...cases import select
-from ...random import uniform
-from . import OPEN, Finding, images
+from ...settings import Training
+from . import OPEN, Finding, images, scaling
+from .scaling import Scaling, by_kind, is_random, kind, order
 from .statistics import (
     LEVEL,
     count,
     count_interval,
     fisher_p,
     holm,
+    listed,
     p_text,
     paired,
     sign_p,
@@ -38,30 +41,10 @@ class Span(NamedTuple):
         return text.replace("inf", "∞")
 
 
-def is_random(traits: Mapping) -> bool:
-    """Whether a lattice has skip couplings between random sites."""
-    return bool(traits.get("skips")) and not traits.get("skip_range")
-
-
-def kind(traits: Mapping) -> str:
-    """What lattices are called that differ in size alone."""
-    return "1 shell, random skips" if is_random(traits) else label(traits, full=False)
-
-
-def by_kind(ds: xr.Dataset) -> dict[str, list[tuple[dict, xr.Dataset]]]:
-    """Lattices that differ in size alone, with their traits, in order of size."""
-    found: dict[str, list[tuple[dict, xr.Dataset]]] = {}
-    for network in ds.sortby("size")["network"].values:
-        traits = traits_of(ds, network)
-        found.setdefault(kind(traits), []).append((traits, ds.sel(network=network)))
-    return dict(sorted(found.items(), key=lambda item: _order(item[1][0][0])))
-
-
-def _order(traits):
-    return is_random(traits), bool(traits.get("skip_range")), traits["shells"]
-
-
 # --- reach
+
+#: Distances at which more than this share of a seed's responses is lost are not shown.
+LOST = 0.05
 
 
 def decay_length(rates: np.ndarray) -> Span:
@@ -114,7 +97,8 @@ def reach(tree: xr.DataTree) -> Reach:
     for name, rows in by_kind(tree["reach"].to_dataset()).items():
         lattices[name] = []
         for traits, ds in rows:
-            profile = ds["log_response"].mean("seed").dropna("output_distance").values
+            felt = ds["log_response"].where(ds["lost"].max("seed") <= LOST)
+            profile = felt.mean("seed").dropna("output_distance").values
             rates = ds["decay_rate"].values
             # random skips make a small world, in which the response levels off
             length = None if is_random(traits) else decay_length(rates)
@@ -128,69 +112,6 @@ def reach(tree: xr.DataTree) -> Reach:
     ]
     trained.sort(key=lambda row: (row.traits["distance"], row.traits["shells"]))
     return Reach(lattices, trained, runs.attrs["source"], tree["reach"].sizes["seed"])
-
-
-# --- time
-
-
-class Settled(NamedTuple):
-    """Lattices of one kind over their sizes: sweeps and time to rest, (size, seed)."""
-
-    traits: dict
-    sizes: np.ndarray
-    sweeps: np.ndarray
-    time: np.ndarray
-
-
-@dataclass(frozen=True)
-class Times:
-    """How long lattices take to settle, and the powers of the edge with which that grows.
-
-    Powers are of medians over seeds, with 95 % intervals of a bootstrap over seeds.
-    """
-
-    lattices: dict[str, Settled]
-    powers: dict[str, dict[str, Span]]  # "sweeps" and "time" → kind → power
-    tolerance: float
-    seeds: int
-    unfinished: int
-
-
-def power(sizes: np.ndarray, values: np.ndarray, draws: int = 1000) -> Span:
-    """Power of the size with which the median of values (size, seed) grows.
-
-    >>> power(np.array([2, 4, 8]), np.array([[4.0], [16.0], [64.0]])).value
-    2.0
-    """
-    x = np.log(sizes) - np.log(sizes).mean()
-
-    def slope(medians):
-        return (np.log(medians) @ x) / (x @ x)
-
-    n = values.shape[1]
-    pick = (uniform((draws, *values.shape), 0) * n).astype(int)
-    again = np.median(np.take_along_axis(values[None], pick, axis=2), axis=2)
-    low, high = np.quantile(slope(again), (0.025, 0.975))
-    return Span(round(float(slope(np.median(values, axis=1))), 12), float(low), float(high))
-
-
-def times(tree: xr.DataTree) -> Times:
-    ds = tree["relaxation"].to_dataset()
-    lattices = {
-        name: Settled(
-            rows[0][0],
-            np.array([traits["size"] for traits, _ in rows]),
-            np.array([one["sweeps"].values for _, one in rows]),
-            np.array([one["time"].values for _, one in rows]),
-        )
-        for name, rows in by_kind(ds).items()
-    }
-    powers = {
-        what: {name: power(s.sizes, getattr(s, what)) for name, s in lattices.items()}
-        for what in ("sweeps", "time")
-    }
-    unfinished = int(ds["unconverged"].sum())
-    return Times(lattices, powers, ds.attrs["tolerance"], ds.sizes["seed"], unfinished)
 
 
 # --- initial states
@@ -208,12 +129,6 @@ class States:
     @property
     def pooled(self) -> dict[int, np.ndarray]:
         return {m: np.concatenate([runs[m] for runs in self.solved.values()]) for m in self.cost}
-
-    @property
-    def enough(self) -> int:
-        """The smallest M with at least nine tenths of the most successes."""
-        most = max(runs.sum() for runs in self.pooled.values())
-        return next(m for m, runs in self.pooled.items() if runs.sum() >= 0.9 * most)
 
 
 def states(tree: xr.DataTree) -> States:
@@ -264,11 +179,6 @@ class Precision:
                 for value in self.values(node)
             ]
         )
-
-    @property
-    def best_beta(self) -> float:
-        """β with the most successes of the centred estimator, the smallest of equal ones."""
-        return max(self.betas, key=lambda b: (self.pooled("centered", b).sum(), -b))
 
 
 def precision(tree: xr.DataTree) -> Precision:
@@ -331,7 +241,7 @@ def recommendations(tree: xr.DataTree) -> list[Finding]:
     tests = [
         *_of_reach(reach(tree)),
         *_of_skips(tree["skips"].to_dataset()),
-        *_of_time(times(tree)),
+        *_of_time(scaling.settling(tree)[0]),
         *_of_states(states(tree)),
         *_of_precision(precision(tree)),
     ]
@@ -381,7 +291,7 @@ def _of_skips(ds: xr.Dataset) -> Iterator[Recommendation]:
     size, distance = int(ds["size"].max()), int(ds["distance"].max())
     far = select(ds, size=size, distance=distance)
     runs = {n: solves(far["test_solved"].sel(network=n).values) for n in far["network"].values}
-    traits = {n: traits_of(far, n) for n in sorted(runs, key=lambda n: _order(traits_of(far, n)))}
+    traits = {n: traits_of(far, n) for n in sorted(runs, key=lambda n: order(traits_of(far, n)))}
     ranges = {n: t["skip_range"] for n, t in traits.items() if t.get("skip_range")}
     regular = max(ranges, key=ranges.__getitem__, default=None)
     others = [("none", next(iter(traits)))]
@@ -402,82 +312,74 @@ def _of_skips(ds: xr.Dataset) -> Iterator[Recommendation]:
         )
 
 
-def _of_time(f: Times) -> Iterator[Recommendation]:
-    few, many = (pick(f.lattices.values(), key=lambda s: s.traits["shells"]) for pick in (min, max))
-    first, last = few.sizes[[0, -1]]
-    powers = f.powers["time"]
+def _of_time(f: Scaling) -> Iterator[Recommendation]:
+    few, many = (pick(f.laws.values(), key=lambda s: s.traits["shells"]) for pick in (min, max))
+    last = few.sizes[-1]
     yield Recommendation(
         f"Couplings of longer range settle faster, {last:.0f}×{last:.0f}",
         ("relaxation",),
-        f"time to a torque of {f.tolerance:g}, in 1/coupling, medians: "
-        + "; ".join(
-            f"{kind(s.traits)} {np.median(s.time[0]):.0f} ({first:.0f}×{first:.0f}) → "
-            f"{np.median(s.time[-1]):.0f}, power {powers[kind(s.traits)]} of the edge"
-            for s in (few, many)
-        )
-        + ". Untrained lattices of these sizes; nothing follows for larger ones",
+        f"untrained lattices, {f.of} in {f.unit}: "
+        + "; ".join(f"{kind(s.traits)} {s.value(last)}" for s in (few, many)),
         "Mann–Whitney test of the times over seeds",
-        "`relaxation`, 07_relaxation",
-        np.median(many.time[-1]) < np.median(few.time[-1]),
-        float(mannwhitneyu(many.time[-1], few.time[-1]).pvalue),
+        "`relaxation`, 07_scaling",
+        np.median(many.logs[-1]) < np.median(few.logs[-1]),
+        float(mannwhitneyu(many.logs[-1], few.logs[-1]).pvalue),
     )
 
 
 def _of_states(f: States) -> Iterator[Recommendation]:
-    runs, enough = f.pooled, f.enough
-    one = min(runs)
+    runs, one, most = f.pooled, min(f.cost), max(f.cost)
     text = ", ".join(f"{count_interval(runs[m])} with M = {m}" for m in runs)
-    enough = enough if enough != one else max(runs)
     yield Recommendation(
-        f"Training from M = {enough} initial states a pattern solves more seeds than M = {one}",
+        f"Training from M = {most} initial states a pattern solves more seeds than M = {one}",
         ("initial_states",),
-        f"XOR, all lattices, {f.epochs} epochs: {text}; an epoch with M = {enough} takes "
-        f"{f.cost[enough] / f.cost[one]:.1f} times the sweeps",
-        "Fisher's exact test at as many epochs, not as many sweeps; M is chosen from the same runs",
+        f"XOR, all lattices, {f.epochs} epochs: {text}; an epoch with M = {most} takes "
+        f"{f.cost[most] / f.cost[one]:.1f} times the sweeps",
+        "Fisher's exact test at as many epochs, not as many sweeps",
         "`initial_states`, 07_initial_states",
-        runs[enough].mean() > runs[one].mean(),
-        fisher_p(runs[enough], runs[one]),
+        runs[most].mean() > runs[one].mean(),
+        fisher_p(runs[most], runs[one]),
     )
 
 
 def _of_precision(f: Precision) -> Iterator[Recommendation]:
-    best, where = f.best_beta, "`stopped_early`, `readout_noise`, 07_precision"
-    small = f.betas[0]
-    top, low = f.pooled("centered", best), f.pooled("centered", small)
-    if best > small:
+    """At the β of the other notebooks, a tenth and ten times of it: none is chosen by the runs."""
+    where = "`stopped_early`, `readout_noise`, 07_precision"
+    usual = Training().beta
+    tried = [beta for beta in (usual / 10, usual, 10 * usual) if beta in f.betas]
+    for low, high in pairwise(tried):
+        few, many = (f.pooled("centered", beta) for beta in (low, high))
         yield Recommendation(
-            f"Within {f.epochs} epochs, β = {best:g} solves more seeds than β = {small:g}",
+            f"Within {f.epochs} epochs, β = {high:g} solves more seeds than β = {low:g}",
             tuple(PRECISION),
-            f"XOR over all precisions, centred: {count(top)} at β = {best:g}, {count(low)} at "
-            f"{small:g}, {count(f.pooled('centered', f.betas[-1]))} at {f.betas[-1]:g}; whether a "
-            "small β fails or is only slower is not tested; 01 shows how far a large one is from "
-            "the gradient",
-            "sign test over seeds; the better β is chosen from the same runs",
+            f"XOR over all precisions, centred: {count(many)} and {count(few)}; whether a small β "
+            "fails or is only slower is not tested; 01 shows how far a large one is from the "
+            "gradient",
+            "sign test over seeds",
             where,
-            top.mean() > low.mean(),
-            sign_p(top, low),
+            many.mean() > few.mean(),
+            sign_p(many, few),
         )
-    shared = [beta for beta in f.betas if beta <= best]
-    pooled = {e: np.concatenate([f.pooled(e, b) for b in shared]) for e in ESTIMATORS}
+    pooled = {e: np.concatenate([f.pooled(e, beta) for beta in tried]) for e in ESTIMATORS}
     yield Recommendation(
         "The centred estimator solves more seeds than the one-sided one",
         tuple(PRECISION),
-        f"all precisions and β ≤ {best:g}: "
+        f"all precisions, β = {listed([f'{beta:g}' for beta in tried])}: "
         + ", ".join(f"{words} {count(pooled[e])}" for e, words in ESTIMATORS.items()),
         "sign test over seeds",
         where,
         pooled["centered"].mean() > pooled["one_sided"].mean(),
         sign_p(*pooled.values()),
     )
-    for node, (_, words, unit) in PRECISION.items():
+    for (node, (_, words, unit)), beta in product(PRECISION.items(), tried[1:]):
         fine, rough = (f.values(node)[k] for k in (0, -1))
         if fine == rough:
             continue
-        runs = {v: f.solved[node]["centered", v, best] for v in f.values(node)}
+        runs = {v: f.solved[node]["centered", v, beta] for v in f.values(node)}
         yield Recommendation(
-            f"{words} {rough:g} {unit} costs successes against {fine:g}",
+            f"{words} {rough:g} {unit} costs successes against {fine:g}, β = {beta:g}",
             (node,),
-            f"centred, β = {best:g}: "
+            "centred: "
             + ", ".join(f"{count_interval(r)} at {v:g} {unit}" for v, r in runs.items())
             + "; larger ones are not tried",
             "Fisher's exact test",

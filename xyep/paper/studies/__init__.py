@@ -31,6 +31,7 @@ from .guidelines import (
     precision_success,
     reach,
     relaxation_times,
+    solving_times,
     trained_reach,
     untrained_lattices,
 )
@@ -103,6 +104,7 @@ __all__ = [
     "sample_networks",
     "size_and_distance",
     "size_networks",
+    "solving_times",
     "skips",
     "table_networks",
     "thinned_networks",

@@ -20,6 +20,7 @@ from ...relaxation import relax
 from ...responses import nudge_response
 from ...settings import Training, make_training
 from ...solvers import GaussSeidel
+from .common import ordered
 from .xor import skip_networks
 
 Lattices = Mapping[str, Sequence[Network]]
@@ -38,6 +39,13 @@ def density(images: xr.Dataset) -> xr.Dataset:
     """Of the networks of notebook 05: accuracies after the last epoch, and all that they are."""
     ds = images[["test_accuracy", "validation_accuracy", "seconds"]].isel(epoch=-1, drop=True)
     return ds.assign_attrs({name: images.attrs[name] for name in ("task", "commit")})
+
+
+def solving_times(epochs: xr.Dataset) -> xr.Dataset:
+    """Of notebook 02: epochs to solve XOR on square lattices, and what these are."""
+    square = (epochs["kind"] == "square") & epochs["group"].isin(["map", "size"])
+    ds = ordered(epochs[["epochs", "seconds"]].isel(network=np.flatnonzero(square.values)))
+    return ds.assign_attrs({name: epochs.attrs[name] for name in ("limit", "commit")})
 
 
 # --- untrained lattices
@@ -69,21 +77,27 @@ def _coords(lattices: Lattices) -> dict[str, Any]:
 
 #: Responses below are lost in the tolerance of the relaxation and count as this.
 RESOLUTION = 1e-10
+#: The last distance that a decay is fitted to, in lattice constants.
+FITTED = 10
 
 
 def log_profile(response: np.ndarray, distance: np.ndarray, reach: int) -> np.ndarray:
     """Mean of ln|response| over the sites at each rounded distance: (…, site) → (…, reach + 1)."""
-    size = np.log(np.maximum(np.abs(response), RESOLUTION))
+    return _over_distance(np.log(np.maximum(np.abs(response), RESOLUTION)), distance, reach)
+
+
+def _over_distance(values: np.ndarray, distance: np.ndarray, reach: int) -> np.ndarray:
     return np.stack(
-        [size[..., np.rint(distance) == d].mean(axis=-1) for d in range(reach + 1)], axis=-1
+        [values[..., np.rint(distance) == d].mean(axis=-1) for d in range(reach + 1)], axis=-1
     )
 
 
 def decay_rate(profile: np.ndarray) -> np.ndarray:
     """1/ξ of profiles (…, distance) ∝ exp(−distance/ξ), in 1/lattice constant.
 
-    Least squares of their logarithms from distance 1 to the last.
+    Least squares of their logarithms from distance 1 to the last, but not beyond `FITTED`.
     """
+    profile = profile[..., : FITTED + 1]
     d = np.arange(1, profile.shape[-1]) - profile.shape[-1] / 2
     return -(profile[..., 1:] * d).sum(axis=-1) / (d * d).sum()
 
@@ -92,27 +106,32 @@ def reach(lattices: Lattices) -> xr.Dataset:
     """Nudge response (β → 0) of untrained lattices over the distance from the output.
 
     ``log_response`` (network, seed, output_distance) is the mean over patterns and sites of
-    ln|response|, the response in rad per unit of β, out to half the lattice; ``decay_rate``
-    (network, seed) the rate of its decay.
+    ln|response|, the response in rad per unit of β, out to half the lattice; ``lost`` the share of
+    sites whose response is below `RESOLUTION`; ``decay_rate`` (network, seed) the rate of its decay
+    out to `FITTED`.
     """
     task, coords = load_task("xor"), _coords(lattices)
     shape = len(lattices), len(coords["seed"])
-    profiles = np.full((*shape, max(coords["size"][1]) // 2 + 1), np.nan)
+    profiles, lost = np.full((2, *shape, max(coords["size"][1]) // 2 + 1), np.nan)
     rate, length = np.empty((2, *shape))
     for k, nets in enumerate(lattices.values()):
         for seed, net in enumerate(nets):
             p, free = net.init_parameters(seed), slice(net.n_inputs, None)
             eq = relax(net, p, task.inputs, seed=seed, tol=1e-8)
             response = nudge_response(net, p, eq, task.targets, beta=0.0).values[:, free]
-            distance = net.distance_from("output")[free]
-            profile = log_profile(response, distance, net.traits["size"] // 2).mean(axis=0)
-            profiles[k, seed, : len(profile)], rate[k, seed] = profile, decay_rate(profile)
+            distance, half = net.distance_from("output")[free], net.traits["size"] // 2
+            profile = log_profile(response, distance, half).mean(axis=0)
+            profiles[k, seed, : half + 1], rate[k, seed] = profile, decay_rate(profile)
+            below = np.abs(response) < RESOLUTION
+            lost[k, seed, : half + 1] = _over_distance(below, distance, half).mean(axis=0)
             length[k, seed] = np.sqrt(np.mean(net.lengths**2))
     dims, constant = ("network", "seed"), "lattice constant"
     long_name = "rms length of the couplings"
+    share = {"long_name": "share of sites whose response is lost in the tolerance", "units": "1"}
     return xr.Dataset(
         {
             "log_response": ((*dims, "output_distance"), profiles),
+            "lost": ((*dims, "output_distance"), lost, share),
             "decay_rate": (dims, rate, {"units": f"1/{constant}"}),
             "coupling_length": (dims, length, {"long_name": long_name, "units": constant}),
         },
