@@ -30,6 +30,7 @@ MODULES = {
     "03_xor_lattice_responses": "responses",
     "04_iris_system_size": "iris",
     "05_mnist_stacked_lattices": "images",
+    "06_imperfect_machines": "machines",
     "07_what_to_build": "guidelines",
 }
 #: Width in which a notebook shows a figure of a page's width, in pixels of the screen.

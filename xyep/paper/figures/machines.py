@@ -27,7 +27,7 @@ from ..findings.machines import (
     XorRuns,
 )
 from ..findings.statistics import count, listed, p_text, quartiles, solves
-from .style import Figure, Look, band, heatmap, letters, plain, subplots, success
+from .style import Figure, Look, band, heatmap, letters, subplots, success
 
 #: Times of damage, and the dense network damaged at the end: colours that no network has.
 TIMES = {
@@ -147,7 +147,7 @@ def _draw_sheet(tree: xr.DataTree, finding: Sheet) -> Canvas:
             mark = "" if not last else "≤ " if KINDS[kind][1] == "bits" else "≥ "
             unit = KINDS[kind][1]
             size = one.allowed if unit == "bits" else 100 * (one.allowed or 0)
-            texts[row, column] = "none" if one.allowed is None else f"{mark}{size:g}"
+            texts[row, column] = "–" if one.allowed is None else f"{mark}{size:g}"
             shade[row, column] = (place + 1) / len(one.levels)
     figure, axis = subplots(1, 1, width=5.2, height=0.9 + 0.27 * len(kinds))
     keywords = {"annot": texts, "fmt": "", "cbar": False, "vmin": -0.6, "vmax": 1.6}
@@ -169,19 +169,29 @@ def _row(kind: str) -> str:
 
 
 def _caption_sheet(f: Sheet) -> str:
-    def share(task: str, when: str) -> str:
-        tried = f.tried[task, when]
-        return f"{sum(one.allowed is not None for one in tried.values())}"
-
+    shown = [
+        level_of(kind, one.allowed)
+        for kind, one in f.tried["images", END].items()
+        if one.allowed is not None
+    ]
     n = len(f.tried["images", END])
     return (
-        f"**Of {n} imperfections, {share('images', END)} are shown to be allowed at some level on "
-        f"images at the end, {share('images', TRAINING)} while training, "
-        f"{share('images', HEALED)} healed.** Largest level at which the loss is below half a "
-        f"point (images, {f.seeds['images']} seeds) or more than {100 * ENOUGH:.0f} % of the seeds "
-        f"solve XOR ({f.seeds['xor']}); one imperfection at a time, p < 0.05/{n} each. ≤, ≥: no "
-        "level tried was too much."
+        f"**On images and at the end, a loss of half a point allows {listed(shown) or 'nothing'}, "
+        f"one at a time.** Largest levels shown to be allowed: loss below half a point (images, "
+        f"{f.seeds['images']} seeds), more than {100 * ENOUGH:.0f} % of the seeds solve XOR "
+        f"({f.seeds['xor']}); p < 0.05/{n} each. –: not shown even for the mildest level, which "
+        "is not the same as too much: trainings scatter."
     )
+
+
+def level_of(kind: str, level: float) -> str:
+    """An imperfection with its level.
+
+    >>> level_of("bits", 6), level_of("mismatch", 0.05)
+    ('couplings of 6 bits', 'mismatch of 5 %')
+    """
+    words = {"bits": "couplings", "read_bits": "readings"}
+    return f"{words.get(kind, KINDS[kind][0])} of {findings.level_text(kind, level)}"
 
 
 def _draw_noise(tree: xr.DataTree, finding: HolomorphicHelps) -> Canvas:
@@ -193,7 +203,9 @@ def _draw_noise(tree: xr.DataTree, finding: HolomorphicHelps) -> Canvas:
             style = Look(color, marker, line, f"{word}, {noise:g} rad")
             band(axis, ds["beta"].values, spread, style, marker=marker, label=style.label)
     axis.set(xscale="log", yscale="log", xlabel="|β|", ylabel="relative error of the gradient")
-    plain(axis.xaxis)
+    betas = ds["beta"].values.tolist()
+    axis.set_xticks(betas, [f"{beta:g}" for beta in betas])
+    axis.xaxis.set_minor_locator(NullLocator())
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, position: f"{value:g}"))
     figure.legend(loc="outside upper center", ncols=2, fontsize="x-small")
     return figure
