@@ -77,11 +77,11 @@ def draw_readings(tree: xr.DataTree, found: Readings) -> Canvas:
 
 
 def readings_caption(found: Readings) -> str:
-    losses = "; ".join(f"{name} {found.loss(name).mean:+.2%}" for name in found.accuracy)
+    losses = "; ".join(f"{name} {100 * found.loss(name).mean:+.1f}" for name in found.accuracy)
     seeds = len(next(iter(found.accuracy.values())))
     return (
-        "**How much of the answer needs feedback: reading without it changes the accuracy by "
-        f"{losses}.** Test error on {found.task} of trained stacks, read without the outputs' "
+        f"**Read without feedback, the accuracy changes, in points: {losses}.** "
+        f"Test error on {found.task} of trained stacks, read without the outputs' "
         "feedback on hidden sites, after some sweeps from the aligned start, and at rest; means "
         f"and standard deviations of {seeds} seeds."
     )

@@ -222,9 +222,8 @@ def questions(nets: list[Net]) -> tuple[Question, ...]:
         for net, t in ((net, net.traits) for net in nets if not net.dense)
     }
     base = stacks[False, 1, 0]
-    shared = [c for is_shared, c, _ in stacks if is_shared]
     free = [c for is_shared, c, within in stacks if not is_shared and not within]
-    most = max((c for c in shared if c in free), default=max(free))
+    most = max(free)
     asked = []
     if most > 1:
         asked.append((f"Do more channels help, {most} instead of 1?", base, stacks[False, most, 0]))

@@ -6,6 +6,7 @@ turns it into seconds. What is published on it is told beside it, and what is no
 
 from dataclasses import dataclass
 
+import numpy as np
 import xarray as xr
 
 from .scaling import FAR, Law, Spread, settling
@@ -126,5 +127,5 @@ def table(found: Answers) -> str:
 
 
 def _raised(rate: float) -> str:
-    digits = f"{rate:.0e}".partition("e")[2].lstrip("+0")
+    digits = str(round(np.log10(rate)))
     return digits.translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
