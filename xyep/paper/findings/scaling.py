@@ -184,7 +184,7 @@ def _laws(ds: xr.Dataset, values: str, smallest: float = 0) -> dict[str, Law]:
     laws = {}
     for kind, rows in by_kind(ds).items():
         rows = [(traits, one) for traits, one in rows if traits["size"] >= smallest]
-        if is_random(rows[0][0]) or len(rows) < 3:
+        if len(rows) < 3 or is_random(rows[0][0]):
             continue
         sizes = np.array([traits["size"] for traits, _ in rows])
         logs = np.log(np.array([one[values].values for _, one in rows]))
