@@ -218,7 +218,7 @@ figures.show(notebook, "07_technologies", tree, study.profile)
 
 # %%
 expected = calculator(tree)
-for distance, reach, epochs in ((2, 1, 1000), (3.5, 2, 1000), (9, 4, 1000)):
+for distance, reach, epochs in ((2, 1, 1000), (3.5, 2, 1000), (9, max(expected.epochs), 1000)):
     print(f"distance {distance}, shells {reach}: {expected(distance, reach, epochs)}")
 
 # %%
