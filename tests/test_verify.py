@@ -350,3 +350,14 @@ def test_findings_name_the_nodes_that_they_rest_on():
     for finding in known:
         fields = {field.name for field in dataclasses.fields(finding)}
         assert "nodes" in fields or finding.nodes, finding
+
+
+def test_empty_ends_are_those_of_other_networks():
+    """A profile padded to the longest network's; what is cut off must be empty."""
+    stored = xr.Dataset({"a": ("d", [1.0, 2.0, np.nan])}, {"d": [0, 1, 2]})
+    one = xr.Dataset({"a": ("d", [1.0, 2.0])}, {"d": [0, 1]})
+    assert verify._as_long(stored, one).sizes["d"] == 2
+    full = stored.assign(a=("d", [1.0, 2.0, 3.0]))
+    assert verify._as_long(full, one).sizes["d"] == 3
+    moved = one.assign_coords(d=[1, 2])
+    assert verify._as_long(stored, moved).sizes["d"] == 3

@@ -397,6 +397,19 @@ def _cut(call: Call, network: str) -> tuple[Callable[..., Any], tuple[Any, ...],
     return function, ({network: first[network]}, *others), keywords
 
 
+def _as_long(ds: xr.Dataset, one: xr.Dataset | None) -> xr.Dataset:
+    """Without the empty ends of dimensions along which other networks have more than this `one`."""
+    for dim in () if one is None else one.dims:
+        n = one.sizes[dim]
+        if dim not in ds.coords or dim not in one.coords or n >= ds.sizes[dim]:
+            continue
+        first, rest = ds.isel({dim: slice(n)}), ds.isel({dim: slice(n, None)})
+        empty = all(v.isnull().all() for v in rest.data_vars.values() if dim in v.dims)
+        if empty and first[dim].equals(one[dim].astype(first[dim].dtype)):
+            ds = first
+    return ds
+
+
 def _bare(nodes: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
     """Without the traits, which one network does not share with the others."""
     return {
@@ -528,7 +541,10 @@ def _compute(calls: Sequence[Call], workers: int | None) -> int:
         elif which is None:
             problem = "; ".join(different_nodes(made, call.stored))
         elif isinstance(which, str):
-            part = {path: ds.sel(network=[which]) for path, ds in call.stored.items()}
+            part = {
+                path: _as_long(ds.sel(network=[which]), made.get(path))
+                for path, ds in call.stored.items()
+            }
             problem = "; ".join(different_nodes(_bare(made), _bare(part)))
         else:
             name, seed = which

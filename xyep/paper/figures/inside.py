@@ -52,7 +52,7 @@ def _draw_windows(axis: Axes, windows: np.ndarray) -> None:
         for k in range(1, n):
             line(k * edge - 0.5, color="0.85", lw=0.25)
     place = {"location": "bottom", "shrink": 0.6, "aspect": 30}
-    axis.figure.colorbar(shown, ax=axis, label="coupling", extend="both", **place)
+    axis.figure.colorbar(shown, ax=axis, label="coupling", **place)
 
 
 def inside_caption(found: Inside) -> str:
