@@ -399,7 +399,9 @@ def _cut(call: Call, network: str) -> tuple[Callable[..., Any], tuple[Any, ...],
 
 def _as_long(ds: xr.Dataset, one: xr.Dataset | None) -> xr.Dataset:
     """Without the empty ends of dimensions along which other networks have more than this `one`."""
-    for dim in () if one is None else one.dims:
+    if one is None:
+        return ds
+    for dim in one.dims:
         n = one.sizes[dim]
         if dim not in ds.coords or dim not in one.coords or n >= ds.sizes[dim]:
             continue
