@@ -37,7 +37,9 @@
 # further. Its control is the ideal machine of the same seed, trained as long.
 #
 # **Questions, decided before the runs.** α = 0.05. Levels, sizes and learning rates were chosen on
-# seeds from 100 on. A seed draws the initial parameters and the copy of the machine.
+# seeds from 100 on. These runs replace earlier ones with the same seeds, which had been seen: their
+# dense network was less right than the local one, and their correction in question 1 had been
+# changed from Holm's to Bonferroni's on the way. A seed draws the initial parameters and the copy of the machine.
 #
 # 1. *The sheet: what may a builder allow?* On images: the loss of right answers, control less
 #    machine, is shown to be below half a point (paired t-test over seeds, one-sided). On XOR: more
@@ -50,8 +52,9 @@
 #    both tasks; Holm's correction over all. Yes if more in every one, no if fewer in every one.
 # 3. *Does further training heal?* The same with healed against at the end.
 # 4. *Does a local network lose more than a dense one?* Images, at the largest level of each
-#    imperfection, at the end. Welch's t-test of the losses, Holm's correction. Yes if more in every
-#    one, no if less in every one.
+#    imperfection, at the end; the dense one is layered, of about equal accuracy without damage.
+#    Welch's t-test of the losses, Holm's correction. Yes if more in every one, no if less in every
+#    one.
 # 5. *Does the holomorphic estimator give better gradients than the centred one if phases are read
 #    with noise, at an equal number of readings?* Each at its own best β, chosen on the even seeds;
 #    tested on the odd ones by a paired t-test of the logarithm of the error; Holm's correction over
@@ -63,12 +66,13 @@ workers = None  # runs at a time; None for one a core. Results do not depend on 
 scheduler = None  # "threads", "processes" (default) or the address of a dask.distributed scheduler
 images = "mnist"  # in 14×14 pixels; or "digits", which needs no download
 samples = [5000, 4000]  # MNIST's images for training and for the test
-image_seeds = 6
+image_seeds = 8
 image_epochs = 3
 image_further = 1  # epochs by which a damaged machine is healed
 learning_rate = 0.02  # on images, at the start
 hidden = 32  # of the dense network
 dense_rate = 0.005
+dense_epochs = 10  # more than the local one needs for as many right answers
 xor_place = [7, 4, 2]  # size, shells and distance of the inputs
 xor_seeds = 20
 xor_epochs = 300
@@ -143,22 +147,23 @@ def image_training(epochs, rate):
     return make_training(**xyep.IMAGES | changes)
 
 
-def image_job(net, rate):
-    training, further = image_training(image_epochs, rate), image_training(image_further, rate / 4)
+def image_job(net, rate, epochs):
+    training, further = image_training(epochs, rate), image_training(image_further, rate / 4)
     return studies.Job(net, task, training, further, sweeps=20, states=1)
 
 
-job = image_job(local, learning_rate)
+job = image_job(local, learning_rate, image_epochs)
 study(studies.trained_machines, {"local": job}, image_seeds, node="images_ideal")
 study(studies.imperfect_machines, damages, job, ideal("images_ideal"), node="images")
 
 # %% [markdown]
 # ## 6.3 The same images on a dense network
 #
-# All-to-all between layers, damaged at the end.
+# All-to-all between layers, damaged at the end. It learns for more epochs, so that it answers about
+# as many images right: chosen on images that are neither learned nor tested.
 
 # %%
-job = image_job(layers, dense_rate)
+job = image_job(layers, dense_rate, dense_epochs)
 study(studies.trained_machines, {"dense": job}, image_seeds, node="dense_ideal")
 at_the_end = studies.trials(levels, studies.WHEN[:1])
 study(studies.imperfect_machines, at_the_end, job, ideal("dense_ideal"), node="dense")
@@ -204,20 +209,19 @@ figures.show(notebook, "06_noise", tree, study.profile)
 
 # %% [markdown]
 # **What we learn.** The sheet above. A machine that is wrong in a fixed way, by coarse or
-# mismatched couplings, J_ij ≠ J_ji, frequencies, missing couplings or dead sites, loses less if it
-# is trained as it is, or trained further after the damage; so does one whose couplings wander. Two
-# imperfections are of another kind: coarse readings and temperature cost more while training than
-# at the end. They blur the small difference between the two nudged states, from which all is
-# learned, and no training takes that back. That is why neither question has the answer yes. On
-# images, 10 bits for couplings are more than needed, and 4 bits for readings are too few.
+# mismatched couplings, J_ij ≠ J_ji, frequencies, missing couplings or dead sites, mostly loses less
+# if it is trained as it is, or trained further after the damage; so does one whose couplings
+# wander. Coarse readings and temperature cost more while training than at the end: neither question
+# has the answer yes. Readings of 4 bits are too few on images.
 #
 # **What we do not know.** What several imperfections do together. What averaging readings buys: a
-# site is read once. Six seeds of images show little while training, because two trainings of
+# site is read once. Eight seeds of images show little while training, because two trainings of
 # unequal machines scatter by more than half a point: a dash in the sheet is not a no. The dense
-# network has more couplings and is less right, so that its losses are not those of an equal. Bias
-# amplitudes are as coarse as couplings, but not mismatched; inputs are exact. Images are small, and
-# few. The holomorphic estimator needs complex phases, which no machine here has; a gain from it was
-# not shown, and for the largest noise both best β are at or near the end of the grid.
+# network has more couplings and is trained longer, and it is damaged at the end only. Why coarse
+# readings and temperature are worse while training is not tested. Bias amplitudes are as coarse as
+# couplings, but not mismatched; inputs are exact. Images are small, and few. The holomorphic
+# estimator needs complex phases, which no machine here has; a gain from it was not shown, and for
+# the largest noise both best β are at or near the end of the grid.
 #
 # **References.** A. Gower, *How to train an oscillator Ising machine using equilibrium
 # propagation*, arXiv:2505.02103. S. Dillavou, B. D. Beyer, M. Stern, A. J. Liu, M. Z. Miskin and

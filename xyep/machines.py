@@ -21,7 +21,9 @@ from .checks import (
 )
 from .cost import as_cost, check_targets
 from .kernels.elementary import arctangent, cosine, sine
+from .kernels.fast import Sums
 from .kernels.machine import Rule, Wiring, contrast_of, relax_samples
+from .kernels.updates import gradient_of
 from .kernels.vectors import Lanes
 from .network import Network, Parameters
 from .optimizers import schedule
@@ -98,7 +100,6 @@ class Machine:
 
     def built(self, net: Network) -> "Built":
         """One copy of the machine for a network."""
-        check_instance("net", net, Network)
         return Built(net, self)
 
 
@@ -119,7 +120,8 @@ class Built:
     """
 
     def __init__(self, net: Network, machine: Machine) -> None:
-        self.net, self.machine = net, machine
+        self.net = check_instance("net", net, Network)
+        self.machine = check_instance("machine", machine, Machine)
         m, edges, seed = machine, net.n_couplings, machine.seed
         self.scale = 1.0 + m.mismatch * random.normal(edges, seed, _MISMATCH)
         self.there = random.uniform(edges, seed, _CUT) >= m.cut
@@ -312,17 +314,14 @@ class Built:
             )
             states.append(_vectors(self.read(mean)))
         plus, minus = states
-        factor = -1.0 / (2 * beta * len(inputs))
         edges = contrast_of(net.edges, plus, minus)
-        moved = (plus - minus).sum(axis=0)
-        direction = _vectors(np.asarray(parameters.bias_phase, float))
-        along = (moved * direction).sum(axis=1)
-        across = moved[:, 1] * direction[:, 0] - moved[:, 0] * direction[:, 1]
-        return Parameters(
-            factor * np.bincount(net.parameter, edges, net.n_parameters),
-            factor * along,
-            factor * parameters.bias_amplitude * across,
-        )
+        coupling = np.bincount(net.parameter, edges, net.n_parameters)
+        site = (plus - minus).sum(axis=0)[net.n_inputs :]
+        direction = _vectors(np.asarray(parameters.bias_phase, float)).T
+        factor = -1.0 / (2 * beta * len(inputs))
+        amplitude = np.asarray(parameters.bias_amplitude, float)
+        sums = Sums(coupling[None], site[None])
+        return net.unflatten(gradient_of(sums, amplitude, direction, factor))
 
     def train(
         self,

@@ -253,14 +253,13 @@ def _draw_sweeps(tree: xr.DataTree, finding: Sweeps) -> Canvas:
 
 def _caption_sweeps(f: Sweeps) -> str:
     far, enough = f.reached, min(n for _, n in f.reached.p)
-    worse = sum(p < LEVEL and far.more[k] for k, p in far.p.items())
     longer = f.longer
-    slower = sum(p < LEVEL and not longer.fewer[k] for k, p in longer.p.items())
-    fewer = sum(p < LEVEL and longer.fewer[k] for k, p in longer.p.items())
+    fewer = sum(longer.found)
     return (
         f"**From {enough} nudged sweeps on every coupling is reached, and distance still costs "
-        f"epochs in {worse} of {len(far.p)} comparisons.** Far away, more sweeps than "
-        f"{longer.fewest} need fewer epochs in {fewer} of {len(longer.p)} cases, more in {slower} "
+        f"epochs in {sum(far.found)} of {len(far.p)} comparisons.** Far away, more sweeps than "
+        f"{longer.fewest} need fewer epochs in {fewer} of {len(longer.p)} cases, more in "
+        f"{len(longer.found) - fewer} "
         f"(log-rank tests, Holm's correction). (a) Untrained. (b) Medians of {longer.seeds} seeds, "
         f"95 % intervals; triangles: not solved within {longer.limit} epochs. Open: farther inputs."
     )

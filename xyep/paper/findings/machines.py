@@ -134,7 +134,7 @@ class Enough(Finding):
 
     nodes = ("images", "xor")
     statement = "Couplings of 10 bits and phases read with 4 bits are enough"
-    whose = "Gower, oscillator Ising machines"
+    whose = "said of oscillator Ising machines (Gower); tested on ours"
     rule = (
         "each by itself while training: on images the loss is shown to be below half a point, on "
         f"XOR more than {100 * ENOUGH:.0f} % of the seeds solve it (levels in order, p < "

@@ -15,29 +15,44 @@ Cell = tuple[int, int]  # shells, distance
 
 
 @dataclass(frozen=True)
-class Reached(Finding):
-    """Distance with nudged phases in which every coupling takes part."""
+class Ranked(Finding):
+    """Pairs of groups of runs: which need more epochs, by log-rank tests."""
+
+    limit: int
+    seeds: int
+    holds: dict[tuple[int, ...], bool]  # whether the first of a pair needs more
+    p: dict[tuple[int, ...], float]  # corrected
 
     nodes = ("sweeps",)
-    statement = "Distance costs epochs also where the nudge reaches every coupling"
     whose = "ours"
+
+    @property
+    def found(self) -> list[bool]:
+        """Of the pairs that differ: whether what is said holds."""
+        return [self.holds[k] for k, p in self.p.items() if p < LEVEL]
+
+    @property
+    def verdict(self) -> str:
+        if len(self.found) == len(self.p) and all(self.found):
+            return "yes"
+        return "no" if self.found and not any(self.found) else OPEN
+
+    @property
+    def by(self) -> str:
+        return largest(self.p)
+
+
+@dataclass(frozen=True)
+class Reached(Ranked):
+    """Distance with nudged phases in which every coupling takes part."""
+
+    statement = "Distance costs epochs also where the nudge reaches every coupling"
     rule = (
         "with as many nudged sweeps as leave no coupling out, more epochs are needed at the "
         "largest distance than at the smallest, for each range and number of sweeps (log-rank "
         f"test, Holm's correction, p < {LEVEL:g}); no, if fewer at some and more at none; else open"
     )
-    limit: int
-    seeds: int
-    pairs: dict[tuple[int, int], tuple[Median, Median]]  # (shells, sweeps) → far, near
-    more: dict[tuple[int, int], bool]
-    p: dict[tuple[int, int], float]
-
-    @property
-    def verdict(self) -> str:
-        found = [self.more[k] for k, p in self.p.items() if p < LEVEL]
-        if len(found) == len(self.p) and all(found):
-            return "yes"
-        return "no" if found and not any(found) else OPEN
+    pairs: dict[tuple[int, ...], tuple[Median, Median]]  # (shells, sweeps) → far, near
 
     @property
     def estimate(self) -> Estimate:
@@ -45,10 +60,6 @@ class Reached(Finding):
         far, near = self.pairs[s, n]
         of = f"median epochs far away, {shells(s)}, {n} sweeps; near {near.text(self.limit)}"
         return Estimate(of, *far, "epochs", self.seeds)
-
-    @property
-    def by(self) -> str:
-        return largest(self.p)
 
     @property
     def measured(self) -> str:
@@ -61,31 +72,18 @@ class Reached(Finding):
 
 
 @dataclass(frozen=True)
-class Longer(Finding):
+class Longer(Ranked):
     """Nudged phases of more sweeps against the default ones, at the largest distance."""
 
-    nodes = ("sweeps",)
     statement = "Longer nudged phases shorten training where short nudges do not come far"
-    whose = "ours"
     rule = (
         "at the largest distance of each range, fewer epochs are needed with every larger number "
         "of nudged sweeps than with the smallest (log-rank test, Holm's correction, "
         f"p < {LEVEL:g}); "
         "no, if at none fewer, and at some more; else open"
     )
-    limit: int
-    seeds: int
     fewest: int
     medians: dict[Cell, dict[int, Median]]  # (shells, distance) → sweeps → epochs
-    fewer: dict[tuple[int, int, int], bool]  # (shells, distance, sweeps)
-    p: dict[tuple[int, int, int], float]
-
-    @property
-    def verdict(self) -> str:
-        found = [self.fewer[k] for k, p in self.p.items() if p < LEVEL]
-        if len(found) == len(self.p) and all(found):
-            return "yes"
-        return "no" if found and not any(found) else OPEN
 
     @property
     def estimate(self) -> Estimate:
@@ -96,10 +94,6 @@ class Longer(Finding):
         short = self.medians[s, d][self.fewest].text(self.limit)
         of = f"median epochs, {shells(s)}, distance {d}, {n} sweeps; {self.fewest} sweeps {short}"
         return Estimate(of, *self.medians[s, d][n], "epochs", self.seeds)
-
-    @property
-    def by(self) -> str:
-        return largest(self.p)
 
     @property
     def measured(self) -> str:
@@ -150,9 +144,8 @@ def sweeps(tree: xr.DataTree) -> Sweeps:
     reached = Reached(
         limit,
         seeds,
+        *_ranked(pairs, limit),
         {k: (median(a), median(b)) for k, (a, b) in pairs.items()},
-        _more(pairs, limit),
-        _corrected(pairs, limit),
     )
     pairs = {
         (s, far, n): (runs[s, far][fewest], runs[s, far][n])
@@ -160,15 +153,12 @@ def sweeps(tree: xr.DataTree) -> Sweeps:
         for n in runs[s, far]
         if n != fewest
     }
-    longer = Longer(limit, seeds, fewest, medians, _more(pairs, limit), _corrected(pairs, limit))
+    longer = Longer(limit, seeds, *_ranked(pairs, limit), fewest, medians)
     return Sweeps(medians, left, reached, longer)
 
 
-def _more(pairs: dict, limit: int) -> dict:
-    """Whether the first of two groups needs more epochs, by the mean of log(epochs)."""
-    return {k: bool(np.subtract(*means(a, b, limit)) > 0) for k, (a, b) in pairs.items()}
-
-
-def _corrected(pairs: dict, limit: int) -> dict:
+def _ranked(pairs: dict, limit: int) -> tuple[dict, dict]:
+    """Whether the first of each pair needs more epochs, by the mean of their logarithms; p."""
+    more = {k: bool(np.subtract(*means(a, b, limit)) > 0) for k, (a, b) in pairs.items()}
     p = holm([log_rank_p(a, b, limit) for a, b in pairs.values()])
-    return dict(zip(pairs, map(float, p)))
+    return more, dict(zip(pairs, map(float, p)))

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from math import fsum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -135,7 +136,8 @@ def trained_machines(
     compute(_ideal, calls, found.__setitem__, workers or cores(), scheduler or "processes")
     theta = np.array([[found[seed] for seed in numbers]])
     coupling = theta[..., : job.net.n_parameters]
-    rms = np.sqrt(np.mean(coupling**2, axis=-1))
+    # exactly rounded sums: the same number on every processor
+    rms = [[np.sqrt(fsum(row**2) / len(row)) for row in coupling[0]]]
     return xr.Dataset(
         {
             "parameters": (
