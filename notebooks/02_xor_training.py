@@ -239,12 +239,11 @@ figures.show(notebook, "02_solver_comparison", tree, study.profile)
 # distance tried: inputs need only be brought to where the nudged output can teach.
 #
 # **What we do not know.** Why longer nudged phases train more slowly, though they come closer to
-# equilibrium. What the line would be with other nudged phases: it is one of lattices and of 4
-# sweeps together. On the seven lattices where these reach the inputs (1 shell up to distance 2, 2
-# up to 2, 3 up to 3, 4 up to 4, chosen after the fact), its slope is 1.09 (0.84 to 1.33), not
-# 1.79. Whether runs that are censored here would solve XOR in the end. What learning rates,
-# initial couplings or nudging strengths chosen for each network would do: all have the same here.
-# Whether the line goes on beyond the responses measured.
+# equilibrium: the learning rate, chosen with 4 sweeps, was not chosen anew for them. What the line
+# would be with other nudged phases: it is one of lattices and of 4 sweeps together. Whether runs
+# that are censored here would solve XOR in the end. What learning rates, initial couplings or
+# nudging strengths chosen for each network would do: all have the same here. Whether the line goes
+# on beyond the responses measured.
 #
 # **References.** Q. Wang, C. C. Wanjura and F. Marquardt, *Dependence of equilibrium propagation
 # training success on network architecture*, arXiv:2601.21945; the same authors, *Training coupled

@@ -37,9 +37,10 @@
 # further. Its control is the ideal machine of the same seed, trained as long.
 #
 # **Questions, decided before the runs.** α = 0.05. Levels, sizes and learning rates were chosen on
-# seeds from 100 on. These runs replace earlier ones with the same seeds, which had been seen: their
-# dense network was less right than the local one, and their correction in question 1 had been
-# changed from Holm's to Bonferroni's on the way. A seed draws the initial parameters and the copy of the machine.
+# seeds from 100 on. These runs replace earlier ones with the same seeds, which had been seen:
+# their dense network was less right than the local one, and their correction in question 1 had
+# been changed from Holm's to Bonferroni's on the way. A seed draws the initial parameters and the
+# copy of the machine.
 #
 # 1. *The sheet: what may a builder allow?* On images: the loss of right answers, control less
 #    machine, is shown to be below half a point (paired t-test over seeds, one-sided). On XOR: more

@@ -228,7 +228,7 @@ figures.show(notebook, "07_calculator", tree, study.profile)
 # ## 7.10 What was tested
 #
 # "Yes" and "no" need p < 0.05, corrected by Holm's method over all tests of this notebook (those
-# of notebook 05 over its five questions). Everything else is open: not shown, which is not the
+# of notebook 05 over its own questions). Everything else is open: not shown, which is not the
 # same as shown not to be.
 
 # %%

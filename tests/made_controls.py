@@ -57,12 +57,18 @@ def tree(relu_moved=0.99, frozen=0.94, exact=0.97, forward=0.971, best=1):
             [0.98, frozen, 0.985, 0.945],
             ["xy_local_plain", "xy_frozen_plain", "xy_local_moved", "xy_frozen_moved"],
         ).assign_coords(
+            epochs_done=(("network", "seed"), np.full((4, SEEDS), 8.0)),
             control=("network", ["xy_local", "xy_frozen"] * 2),
             images=("network", ["plain"] * 2 + ["moved"] * 2),
         ),
-        "exact": over_networks([0.97, 0.97, exact], arms, cosine=cosine).assign_attrs(images=600),
+        "exact": over_networks([0.97, 0.97, exact], arms, cosine=cosine).assign_attrs(
+            images=600, epochs=4
+        ),
         "readings": xr.Dataset(
-            {"read_accuracy": (("network", "seed", "reading"), np.stack([rest, rest]))},
+            {
+                "read_accuracy": (("network", "seed", "reading"), np.stack([rest, rest])),
+                "epochs_done": (("network", "seed"), np.full((2, SEEDS), 8.0)),
+            },
             {"network": ["local_1", "local_1_within_1"], "seed": range(SEEDS)}
             | {"reading": READINGS, **traits, **within},
         ),

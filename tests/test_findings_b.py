@@ -175,9 +175,10 @@ def test_settings_are_bracketed_on_validation_images():
 def test_protocols_are_compared_by_their_ends(last, verdict):
     ds = image_dataset().isel(network=[0, 1]).drop_vars(["validation_accuracy", "accuracy"])
     means = np.array([[0.95], [last]]) + 0.001 * np.linspace(-1, 1, 3)
-    more = {"cosine": 0.9, "epochs_done": 12.0}
+    more = {"cosine": 0.9, "epochs_done": 12.0, "sweeps": 30.0}
     ds = ds.assign(test_accuracy=(("network", "seed"), means))
     ds = ds.assign({k: (("network", "seed"), np.full((2, 3), v)) for k, v in more.items()})
+    ds = ds.assign_coords(network=["published", "rate"])
     found = images.protocols(xr.DataTree.from_dict({"protocols": ds}))
     assert found.verdict == verdict and found.steps[0].epochs == 12
 
@@ -218,7 +219,7 @@ def image_tree():
         test_accuracy=np.full((7, 3), 0.97) + 0.001 * np.arange(3),
         cosine=np.full((7, 3), 0.9),
         epochs_done=np.full((7, 3), 12.0),
-        seconds=np.full((7, 3), 30.0),
+        sweeps=np.full((7, 3), 30.0),
     )
     nodes["protocols"] = protocols.assign_coords(network=list(steps)).assign_attrs(task="mnist")
     aim = {"window": 6, "readout": "dense", "epochs": 20, "at_least": 0.991}

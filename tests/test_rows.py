@@ -574,6 +574,15 @@ def test_protocols_and_digits():
     np.testing.assert_allclose(found.mean, last.mean() - first.mean(), atol=1e-12)
     np.testing.assert_allclose(found.p, test.pvalue, rtol=1e-6)
     np.testing.assert_allclose(found[1:3], test.confidence_interval(0.95), rtol=1e-6)
+    base = {"tangent": "published", "rate": "published", "both_sides": "rate"}
+    base |= {"entropy": "both_sides", "aligned": "entropy", "short": "aligned"}
+    pairs = {
+        k: stats.ttest_ind(*(ds.sel(network=n).values for n in (k, b)), equal_var=False)
+        for k, b in base.items()
+    }
+    changes = said(FIVE, "05_protocols").changes
+    corrected = holm(np.array([test.pvalue for test in pairs.values()]))
+    np.testing.assert_allclose([changes[k].p for k in pairs], corrected, rtol=1e-6)
     digits = said(FIVE, "05_digits").digits
     right = stored(FIVE)["digits"]["right"].sel(network=digits.best.network).mean("image").values
     interval = stats.t.interval(0.95, len(right) - 1, right.mean(), stats.sem(right))

@@ -5,6 +5,8 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -295,6 +297,25 @@ def test_a_lock_is_of_one_writer_until_it_ends(tmp_path):
         assert read_tree(store).identical(tree)
     assert not files.is_locked(store)
     write_tree(tree, store)
+
+
+def test_the_writer_is_named_though_it_tells_its_name_late(tmp_path):
+    store, told = tmp_path / "a.zarr", threading.Event()
+    with files.locked(store):
+        path = files.beside(store, "lock")
+        path.write_text("")
+
+        def tell():
+            told.wait()
+            time.sleep(0.05)
+            path.write_text("process 1 on somewhere")
+
+        thread = threading.Thread(target=tell)
+        thread.start()
+        told.set()
+        with pytest.raises(xyep.StoreError, match="is being written by process 1 on somewhere;"):
+            write_tree(simple(1.0), store)
+        thread.join()
 
 
 def test_partial_runs_of_another_process_are_left_alone(tmp_path):

@@ -16,6 +16,7 @@ import os
 import secrets
 import shutil
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -106,7 +107,7 @@ def _acquire(path: Path, store: Path) -> int:
             if os.name == "nt" or os.path.samestat(os.fstat(lock), os.stat(path)):
                 return lock
         except BlockingIOError:
-            holder = os.read(lock, 300).decode(errors="replace") or "another process"
+            holder = _holder(lock)
             os.close(lock)
             raise StoreError(
                 f"store: {store} is being written by {holder}; wait until it ends, or choose "
@@ -115,6 +116,16 @@ def _acquire(path: Path, store: Path) -> int:
         except FileNotFoundError:
             pass
         os.close(lock)
+
+
+def _holder(lock: int) -> str:
+    """Who holds the lock; it writes its name a moment after it has taken it."""
+    for _ in range(100):
+        os.lseek(lock, 0, os.SEEK_SET)
+        if name := os.read(lock, 300).decode(errors="replace"):
+            return name
+        time.sleep(0.005)
+    return "another process"
 
 
 if os.name == "nt":

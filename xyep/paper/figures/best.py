@@ -4,7 +4,7 @@ import xarray as xr
 from matplotlib.ticker import NullFormatter
 
 from ..findings.best import Best
-from ..findings.statistics import listed
+from ..findings.statistics import listed, percent
 from ..marks import BEST, MARKS
 from .style import COLUMN, Canvas, look, plain, subplots
 
@@ -41,12 +41,14 @@ def draw_marks(tree: xr.DataTree, found: Best) -> Canvas:
 
 
 def marks_caption(found: Best) -> str:
-    names = listed([aim.net.network for aim in found.above]) or "No stack"
+    names = listed(
+        [f"{aim.net.network} answers {percent(aim.net.right)} right" for aim in found.aims]
+    )
     seeds = len(found.nets[0].right)
     return (
-        f"**Above the {100 * BEST.right:.2f} % reported of a physical network trained by "
-        f"equilibrium propagation: {names}.** Test error on {found.task} over couplings: stacks "
-        f"trained on images and moved copies (means and ranges of {seeds} seeds), and results of "
-        "others in grey, all of dense layers; dotted where we do not know their couplings. "
-        "Settings and augmentation differ: this is no comparison on equal terms."
+        f"**Trained on moved copies too, {names}; of physical networks trained by equilibrium "
+        f"propagation, at most {100 * BEST.right:.2f} % are reported.** Test error on "
+        f"{found.task} over couplings: ours (means and ranges of {seeds} seeds), and others in "
+        "grey, all of dense layers; dotted where we do not know their couplings. Settings and "
+        "augmentation differ: this is no comparison on equal terms."
     )

@@ -50,10 +50,11 @@ def controls_caption(found: Controls) -> str:
     cosine = ", ".join(f"{np.median(values):.3f}" for values in found.cosine.values())
     return (
         f"**With the same couplings, ReLU sites reach {percent(relu.moved)} and XY sites "
-        f"{percent(stack.moved)} of the test images.** (a) Controls on {found.task}, mean and "
-        f"standard deviation of {len(stack.plain)} seeds. (b) One XY stack on "
-        f"{found.images:,} images, trained by three estimates of the gradient; lines join seeds. "
-        f"Median cosines to the exact gradient: {cosine}."
+        f"{percent(stack.moved)} of the test images.** (a) Controls on {found.task}, means and "
+        f"standard deviations of {len(stack.plain)} seeds; {found.epochs['plain']} epochs of "
+        f"images, or {found.epochs['moved']} with copies. (b) One XY stack, {found.images:,} "
+        f"images, {found.epochs['exact']} epochs, three estimates of the gradient, settings of "
+        f"the first; lines join seeds. Median cosines to the exact gradient: {cosine}."
     )
 
 
@@ -81,9 +82,9 @@ def readings_caption(found: Readings) -> str:
     seeds = len(next(iter(found.accuracy.values())))
     return (
         f"**Read without feedback, the accuracy changes, in points: {losses}.** "
-        f"Test error on {found.task} of trained stacks, read without the outputs' "
-        "feedback on hidden sites, after some sweeps from the aligned start, and at rest; means "
-        f"and standard deviations of {seeds} seeds."
+        f"Test error on {found.task} of stacks trained for {found.epochs} epochs, read without "
+        "the outputs' feedback on hidden sites, after some sweeps from the aligned start, and at "
+        f"rest; means and standard deviations of {seeds} seeds."
     )
 
 

@@ -31,7 +31,7 @@ STEPS = {
 
 
 def draw_protocols(tree: xr.DataTree, found: Protocols) -> Canvas:
-    """Test error, cosine to the exact gradient and time of each way to train."""
+    """Test error, cosine to the exact gradient and sweeps of each way to train."""
     figure, axes = subplots(1, 3, sharey=True, height=3.0)
     y = np.arange(len(found.steps))
     for k, step in enumerate(found.steps):
@@ -40,12 +40,12 @@ def draw_protocols(tree: xr.DataTree, found: Protocols) -> Canvas:
         points = {"marker": "o", "color": "k", "ls": "", **filled}
         axes[0].plot(wrong, np.full(len(wrong), k), **points, alpha=0.6)
         axes[1].plot(step.cosine, np.full(len(step.cosine), k), **points, alpha=0.6)
-        axes[2].plot(step.seconds * step.epochs / 60, k, **points)
+        axes[2].plot(step.sweeps, k, **points)
     axes[0].set_yticks(y, [STEPS[step.name] for step in found.steps], fontsize="x-small")
     axes[0].invert_yaxis()
     axes[0].set(xscale="log", xlabel="test error (%)")
     axes[1].set(xlabel="cosine with the exact gradient", xlim=(-0.05, 1.05))
-    axes[2].set(xscale="log", xlabel="time of a run (min)")
+    axes[2].set(xscale="log", xlabel="sweeps of an image in training")
     for axis in (axes[0], axes[2]):
         plain(axis.xaxis)
     letters(axes)
@@ -58,9 +58,10 @@ def protocols_caption(found: Protocols) -> str:
         f"**As published, {first.epochs} epochs, one channel errs on "
         f"{100 * (1 - first.right.mean()):.2f} % of the test images; with our settings, "
         f"{last.epochs} epochs, on {100 * (1 - last.right.mean()):.2f} %.** {found.couplings:,} "
-        f"couplings, {found.task}, {len(first.right)} seeds each. From the third row on each row "
-        "adds to the one above. Open: as many epochs as published. (b) After training, each with "
-        "the exact gradient of its own cost; the spread over seeds allows no ranking."
+        f"couplings, {found.task}, {len(first.right)} seeds each. The third row "
+        "adds to the first, the others to the one above. Open: as many epochs as published. (b) "
+        "After training, each with the exact gradient of its own cost; the spread over seeds "
+        "allows no ranking."
     )
 
 

@@ -84,14 +84,17 @@ def scaling_caption(found: Scalings) -> str:
         for verb, names in (("hold", right), ("fail", wrong), ("stay open", left))
         if names
     ]
+    stacks = "", ""
+    if "error" in (one.name for one in found.laws):
+        stacks = " or the most couplings", " (e) MNIST, stacks over channels."
     last = int(found["time"].laws[next(iter(found["time"].laws))].sizes[-1])
     return (
         f"**Predictions for the largest network by the power of the smaller ones "
         f"{', '.join(told)}.** "
         f"Points: geometric means with 95 % intervals over seeds. Lines: powers fitted to all but "
-        f"the largest, {last}×{last} or the most couplings; large open markers: what they predict "
-        "there. (a, b, c) Untrained lattices; (c) from 21×21 on. (d) XOR, terminals where they "
-        "are. (e) MNIST, stacks over channels."
+        f"the largest, {last}×{last}{stacks[0]}; large open markers: what they predict there. "
+        f"(a, b, c) Untrained lattices; (c) from 21×21 on. (d) XOR, terminals where they are."
+        f"{stacks[1]}"
     )
 
 

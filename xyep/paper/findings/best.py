@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from ..marks import BEST
 from . import OPEN, Estimate, Finding
 from .images import Net, networks
 from .statistics import Difference, paired, percent
@@ -53,8 +52,7 @@ class Aim(Finding):
             f"{percent(self.net.right)} after {t['epochs']:.0f} epochs of images and their moved "
             f"copies ({len(self.net.right)} seeds, {self.net.couplings:,} couplings, windows of "
             f"{t['window']}; the read-out is {t['readout_couplings']:.0%} of the couplings and "
-            f"{t['readout_wire']:.0%} of the wire; {self.net.seconds / 60:.1f} minutes a run on "
-            "one core)"
+            f"{t['readout_wire']:.0%} of the wire)"
         )
 
 
@@ -65,11 +63,6 @@ class Best:
     task: str
     aims: tuple[Aim, ...]
     nets: tuple[Net, ...]
-
-    @property
-    def above(self) -> tuple[Aim, ...]:
-        """Those whose interval lies above what others report of physical networks."""
-        return tuple(aim for aim in self.aims if aim.mean.low > BEST.right)
 
 
 def best(tree: xr.DataTree) -> Best:

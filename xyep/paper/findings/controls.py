@@ -107,6 +107,7 @@ class Controls:
     accuracy: dict[str, np.ndarray]
     cosine: dict[str, np.ndarray]
     images: int  # that the trainings by three gradients learn
+    epochs: dict[str, int]  # of plain images, of moved copies too, and of these trainings
     answers: tuple[Answer, ...]
 
     def __getitem__(self, control: str) -> Control:
@@ -146,6 +147,12 @@ def _controls(tree: xr.DataTree) -> tuple[Control, ...]:
     return tuple(found)
 
 
+def _epochs(tree: xr.DataTree) -> dict[str, int]:
+    stacks = tree["frozen"].to_dataset(inherit=False)
+    done = stacks["epochs_done"].max("seed").values.astype(int).tolist()
+    return dict(zip(stacks["images"].values.tolist(), done))
+
+
 def controls(tree: xr.DataTree) -> Controls:
     every, exact = _controls(tree), tree["exact"].to_dataset(inherit=False)
     by_name = {one.control: one for one in every}
@@ -158,6 +165,7 @@ def controls(tree: xr.DataTree) -> Controls:
         accuracy,
         {name: exact["cosine"].sel(network=name).values for name in arms},
         int(exact.attrs["images"]),
+        _epochs(tree) | {"exact": int(exact.attrs["epochs"])},
         answers,
     )
 
@@ -222,6 +230,7 @@ class Readings:
     accuracy: dict[str, np.ndarray]
     traits: dict[str, dict]
     reading: tuple[str, ...]
+    epochs: int
 
     def loss(self, name: str) -> Difference:
         """Of the reading without feedback against rest, over seeds."""
@@ -244,4 +253,5 @@ def readings(tree: xr.DataTree) -> Readings:
         {stack_name(traits[name]): right.sel(network=name).values for name in traits},
         {stack_name(one): one for one in traits.values()},
         tuple(ds["reading"].values.tolist()),
+        int(ds["epochs_done"].max()),
     )

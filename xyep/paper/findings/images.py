@@ -265,7 +265,7 @@ class Step:
     right: np.ndarray  # share of test images, by seed
     cosine: np.ndarray  # of its estimate with the exact gradient, after training, by seed
     epochs: int
-    seconds: float  # an epoch, median
+    sweeps: float  # of one image in the whole training, all phases together
 
 
 @dataclass(frozen=True)
@@ -276,6 +276,7 @@ class Protocols(Finding):
     couplings: int
     steps: list[Step]
     difference: Difference  # the last less the first
+    changes: dict[str, Difference]  # each step less the one that it adds to; p corrected
 
     nodes = ("protocols",)
     statement = (
@@ -304,11 +305,16 @@ class Protocols(Finding):
     @property
     def measured(self) -> str:
         words = [
-            f"{step.name} {percent(step.right)} ({step.epochs} epochs, {step.seconds:.1f} s each, "
-            f"cosine {step.cosine.mean():.2f})"
+            f"{step.name} {percent(step.right)} ({step.epochs} epochs, {step.sweeps:.0f} sweeps an "
+            f"image, cosine {step.cosine.mean():.2f})"
             for step in self.steps
         ]
-        return f"{'; '.join(words)}; {self.difference.text()} points, {p_text(self.difference.p)}"
+        steps = [f"{name} {d.text()}, {p_text(d.p)}" for name, d in self.changes.items()]
+        return (
+            f"{'; '.join(words)}; last less first {self.difference.text()} points, "
+            f"{p_text(self.difference.p)}; each step less the one that it adds to (Welch, Holm): "
+            f"{'; '.join(steps)}"
+        )
 
 
 def protocols(tree: xr.DataTree) -> Protocols:
@@ -317,11 +323,16 @@ def protocols(tree: xr.DataTree) -> Protocols:
     for name in ds["network"].values:
         one = ds.sel(network=name)
         epochs = int(one["epochs_done"].max())
-        seconds = float(one["seconds"].median()) / epochs
+        sweeps = float(one["sweeps"].mean()) * epochs
         right = one["test_accuracy"].values.astype(float)
-        steps.append(Step(str(name), right, one["cosine"].values, epochs, seconds))
+        steps.append(Step(str(name), right, one["cosine"].values, epochs, sweeps))
     difference = welch(steps[-1].right, steps[0].right)
-    return Protocols(ds.attrs["task"], int(ds["n_couplings"][0]), steps, difference)
+    right = {step.name: step.right for step in steps}
+    before = dict(zip(list(right)[1:], right)) | {"rate": "published"}  # tangent is aside
+    changes = {name: welch(right[name], right[base]) for name, base in before.items()}
+    p = holm([change.p for change in changes.values()])
+    changes = {k: c._replace(p=float(x)) for (k, c), x in zip(changes.items(), p)}
+    return Protocols(ds.attrs["task"], int(ds["n_couplings"][0]), steps, difference, changes)
 
 
 # --- small images, and the tuning
