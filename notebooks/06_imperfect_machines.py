@@ -210,10 +210,12 @@ figures.show(notebook, "06_noise", tree, study.profile)
 
 # %% [markdown]
 # **What we learn.** The sheet above. A machine that is wrong in a fixed way, by coarse or
-# mismatched couplings, J_ij ≠ J_ji, frequencies, missing couplings or dead sites, mostly loses less
-# if it is trained as it is, or trained further after the damage; so does one whose couplings
-# wander. Coarse readings and temperature cost more while training than at the end: neither question
-# has the answer yes. Readings of 4 bits are too few on images.
+# mismatched couplings, J_ij ≠ J_ji, frequencies, missing couplings or dead sites, mostly loses
+# less if it is trained as it is, or trained further after the damage; so does one whose couplings
+# wander. Coarse readings and temperature cost more while training than at the end: neither
+# question has the answer yes. Readings of 4 bits are too few on images. Of about equal accuracy,
+# the local network loses more than the dense one to the coarsest readings and less to the largest
+# mismatch; the others are open.
 #
 # **What we do not know.** What several imperfections do together. What averaging readings buys: a
 # site is read once. Eight seeds of images show little while training, because two trainings of
