@@ -2,7 +2,7 @@
 
 import numpy as np
 import xarray as xr
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from ..findings import best, images, inside
 from ..findings.images import Couplings, Net, Protocols, Question, Small
@@ -46,8 +46,9 @@ def draw_protocols(tree: xr.DataTree, found: Protocols) -> Canvas:
     axes[0].set(xscale="log", xlabel="test error (%)")
     axes[1].set(xlabel="cosine with the exact gradient", xlim=(-0.05, 1.05))
     axes[2].set(xscale="log", xlabel="sweeps of an image in training")
-    for axis in (axes[0], axes[2]):
-        plain(axis.xaxis)
+    plain(axes[0].xaxis)
+    axes[2].xaxis.set(major_locator=LogLocator(subs=(1, 3)), minor_formatter=NullFormatter())
+    axes[2].xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     letters(axes)
     return figure
 

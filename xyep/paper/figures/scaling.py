@@ -86,7 +86,7 @@ def scaling_caption(found: Scalings) -> str:
     ]
     stacks = "", ""
     if "error" in (one.name for one in found.laws):
-        stacks = " or the most couplings", " (e) MNIST, stacks over channels."
+        stacks = " or the most channels", " (e) Images, stacks of more and more channels."
     last = int(found["time"].laws[next(iter(found["time"].laws))].sizes[-1])
     return (
         f"**Predictions for the largest network by the power of the smaller ones "

@@ -289,8 +289,9 @@ def accuracy(nets: Iterable[images.Net]) -> Scaling | None:
     wire = sorted(net.wire / net.couplings for net in chosen)
     return _scaling(
         "error",
-        "The test error of local stacks falls as a power of the couplings that predicts the most",
-        ("density",),
+        "The test error of local stacks falls as a power of the couplings that predicts the most "
+        "channels",
+        ("channels",),
         "test error",
         "%",
         {"local stacks": Law(chosen[0].traits, sizes, logs)},
@@ -317,7 +318,7 @@ def _all(tree: xr.DataTree) -> Iterator[Scaling | None]:
     yield from settling(tree)
     yield reaching(tree)
     yield learning(tree)
-    yield accuracy(images.networks(tree["density"].to_dataset()))
+    yield accuracy(images.networks(tree["channels"].to_dataset()))
 
 
 def scalings(tree: xr.DataTree) -> Scalings:
