@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 import xyep
+from xyep.paper.findings import guidelines, images
 from xyep.paper.studies.guidelines import NoisyGradient, decay_rate, log_profile, readout_noise
 from xyep.paper.studies.xor import skip_networks
+from xyep.paths import results
 
 
 def test_decay_rate_of_an_exponential():
@@ -56,3 +58,15 @@ def test_skip_networks_differ_in_their_couplings_alone():
     assert regular.n_couplings == random.n_couplings > nearest.n_couplings
     assert set(regular.lengths) == {1.0, 3.0} and set(nearest.lengths) == {1.0}
     assert not np.array_equal(random.edges, skip_networks(7, 3, [1, 2], 3, seed=6)["random"].edges)
+
+
+def test_what_07_repeats_of_05_is_the_same():
+    paths = [results("paper", n) for n in ("05_mnist_stacked_lattices", "07_what_to_build")]
+    if not all(path.exists() for path in paths):
+        pytest.skip("the paper's results are not in this folder")
+    five, seven = map(xyep.read_tree, paths)
+    nets = images.networks(five["images"].to_dataset(inherit=False))
+    first = [images.sparse(nets), *images.questions(nets)]
+    again = guidelines.recommendations(seven)[: len(first)]
+    told = [[(row.statement, row.verdict, row.measured) for row in rows] for rows in (first, again)]
+    assert told[0] == told[1] and len(first) == 5

@@ -69,16 +69,21 @@ def _draw_couplings(tree: xr.DataTree, finding: Couplings) -> Canvas:
                 capsize=2,
                 label=text,
             )
-        for k, (name, error) in enumerate(finding.plain[table].items()):
-            line = CLASSIFIERS[k]
+        axis.set(xscale="log", yscale="log", xlabel="couplings", title=TABLES[table])
+        plain_ones = finding.plain[table].items()
+        for (name, error), line in zip(plain_ones, CLASSIFIERS):
             text = _short(name)
             axis.axhline(error.mean, color="0.35", lw=0.9, ls=line, zorder=0, label=text)
-            ends = [[error.mean - error.low], [error.high - error.mean]]
+        bottom = axis.get_ylim()[0]
+        for k, (_, error) in enumerate(plain_ones):
+            if error.low <= 0:  # of few divisions; the axis does not clip what is beside it
+                axis.set_ylim(bottom=bottom)
+            low = error.low if error.low > 0 else bottom
+            ends = [[error.mean - low], [error.high - error.mean]]
             beside = {"transform": axis.get_yaxis_transform(), "clip_on": False}
             axis.errorbar(
                 1.0 + 0.02 * k, error.mean, ends, color="0.35", capsize=2, fmt="none", **beside
             )
-        axis.set(xscale="log", yscale="log", xlabel="couplings", title=TABLES[table])
         plain(axis.yaxis)
         plain(axis.xaxis)
     axes[0].set_ylabel("test error (%)")

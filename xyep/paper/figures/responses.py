@@ -185,7 +185,11 @@ def _kind_style(kind: str) -> Look:
 
 def _draw_skips(tree: xr.DataTree, finding: Skips) -> Canvas:
     ds = skips.skips_of(tree)
-    figure, axes = subplots(1, 3, height=2.9, gridspec_kw={"width_ratios": [1, 1, 1.15]})
+    names = finding.predicted
+    panels = 3 if names else 2
+    figure, axes = subplots(
+        1, panels, height=2.9, gridspec_kw={"width_ratios": [1, 1, 1.15][:panels]}
+    )
     longer = finding.longer
     for n, (distance, solved) in enumerate(longer.solved.items()):
         shift = 0.16 * (n - (len(longer.solved) - 1) / 2)
@@ -217,11 +221,19 @@ def _draw_skips(tree: xr.DataTree, finding: Skips) -> Canvas:
     axes[0].legend(fontsize="x-small", loc="lower center", bbox_to_anchor=(0.55, 1.0))
     axes[1].set(yscale="log", ylabel="far nudge response (rad/rad)")
     plain(axes[1].yaxis)
-    names = list(next(iter(finding.predicts.areas.values())))
+    if names:
+        _areas(axes[2], finding)
+    letters(axes)
+    return figure
+
+
+def _areas(axis: Axes, finding: Skips) -> None:
+    """How well responses tell which runs succeed, of each network with both outcomes."""
+    names = finding.predicted
     for (what, areas), marker, shift in zip(finding.predicts.areas.items(), "oD", (-0.14, 0.14)):
         for y, a in enumerate(areas.values()):
             ends = [[a.auc - a.low], [a.high - a.auc]]
-            axes[2].errorbar(
+            axis.errorbar(
                 a.auc,
                 -y + shift,
                 xerr=ends,
@@ -232,24 +244,25 @@ def _draw_skips(tree: xr.DataTree, finding: Skips) -> Canvas:
                 mfc="w" if what == "signal" else "0.2",
             )
         mfc = "w" if what == "signal" else "0.2"
-        axes[2].plot([], [], marker, color="0.2", mfc=mfc, label=PREDICTORS[what])
-    axes[2].axvline(0.5, color="0.7", lw=0.6, zorder=0)
-    axes[2].set_yticks(-np.arange(len(names)), names, fontsize="x-small")
-    axes[2].set(xlim=(0, 1), xlabel="AUC for success")
-    axes[2].legend(fontsize="x-small", loc="lower center", bbox_to_anchor=(0.55, 1.0), ncols=2)
-    letters(axes)
-    return figure
+        axis.plot([], [], marker, color="0.2", mfc=mfc, label=PREDICTORS[what])
+    axis.axvline(0.5, color="0.7", lw=0.6, zorder=0)
+    axis.set_yticks(-np.arange(len(names)), names, fontsize="x-small")
+    axis.set(xlim=(0, 1), xlabel="AUC for success")
+    axis.legend(fontsize="x-small", loc="lower center", bbox_to_anchor=(0.55, 1.0), ncols=2)
 
 
 def _caption_skips(f: Skips) -> str:
     longer, rising = f.longer, sum(f.longer.rising)
     p = ", ".join(f"{p_text(p)} at distance {d}" for d, p in longer.p.items())
+    told = (
+        f" (c) How well responses after {f.predicts.epoch} epochs tell which runs succeed, within "
+        "a network."
+    )
     return (
         f"**At {longer.couplings[1]} couplings, success rises with the range of the skips at "
         f"{rising} of {len(longer.p)} distances of the inputs.** (a) Success {longer.budget}; "
         f"trend over the range: {p}. (b) Mean response of far sites, medians and quartiles, before "
-        f"(pale) and after. (c) How well responses after {f.predicts.epoch} epochs tell which runs "
-        "succeed, within a network. 95 % intervals."
+        f"(pale) and after.{told if f.predicted else ''} 95 % intervals."
     )
 
 

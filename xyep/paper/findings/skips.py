@@ -246,6 +246,11 @@ class Skips:
     longer: Longer
     predicts: Predicts
 
+    @property
+    def predicted(self) -> list[str]:
+        """Networks of which some runs succeed and some fail."""
+        return list(next(iter(self.predicts.areas.values())))
+
 
 def skips(tree: xr.DataTree) -> Skips:
     return Skips(longer(tree), predicts(tree))
