@@ -19,6 +19,8 @@ from .words import counted, label, shells, traits_of
 
 #: A prediction says something if its interval lies within this factor.
 FACTOR = 2.0
+#: The same of test errors, all of which lie within a factor of 2.
+ERROR_FACTOR = 1.1
 #: Sites along the edge of the lattice that is extrapolated to.
 FAR = 1000
 
@@ -97,10 +99,6 @@ class Law:
         logs = known[0] if len(known) else self.at(size)
         return Spread(*np.exp(paired(logs, np.zeros(len(logs)))[:3]))
 
-    @property
-    def sensible(self) -> bool:
-        return 1 / FACTOR < self.ratio.low and self.ratio.high < FACTOR
-
 
 @dataclass(frozen=True)
 class Scaling(Finding):
@@ -115,6 +113,7 @@ class Scaling(Finding):
     p: dict[str, float]  # of the largest being as predicted, corrected over the laws
     size: str = "edge"  # what the power is of
     far: float | None = FAR  # extrapolated to
+    within: float = FACTOR  # that measured over predicted must lie in
     aside: str = ""  # what is lost or censored
 
     whose = "ours"
@@ -129,7 +128,7 @@ class Scaling(Finding):
             f"powers of the {self.size} are fitted to all but the largest, seed by seed; yes if "
             "none is shown to miss the largest (Student's t over seeds, Holm's correction, p ≥ "
             f"{LEVEL:g}) and every interval of measured over predicted lies within a factor of "
-            f"{FACTOR:g}; no if one is shown to miss it; else open"
+            f"{self.within:g}; no if one is shown to miss it; else open"
         )
 
     @property
@@ -140,7 +139,9 @@ class Scaling(Finding):
     def verdict(self) -> str:
         if self.missed:
             return "no"
-        return "yes" if all(law.sensible for law in self.laws.values()) else OPEN
+        ratios = [law.ratio for law in self.laws.values()]
+        sure = all(1 / self.within < ratio.low and ratio.high < self.within for ratio in ratios)
+        return "yes" if sure else OPEN
 
     @property
     def estimate(self) -> Estimate:
@@ -297,6 +298,7 @@ def accuracy(nets: Iterable[images.Net]) -> Scaling | None:
         {"local stacks": Law(chosen[0].traits, sizes, logs)},
         size="number of couplings",
         far=None,
+        within=ERROR_FACTOR,
         aside=(
             f". Wire, read-out included, is {wire[0]:.2f} to {wire[-1]:.2f} input spacings a "
             "coupling: the power of the wire is the same to that extent"
