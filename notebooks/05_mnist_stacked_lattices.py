@@ -354,7 +354,7 @@ figures.show(notebook, "05_digits", tree, study.profile)
 # F. Marquardt, *Training coupled phase oscillators as a neuromorphic platform using equilibrium
 # propagation*, arXiv:2402.08579. A. Laborieux, M. Ernoult, B. Scellier, Y. Bengio, J. Grollier
 # and D. Querlioz, *Scaling equilibrium propagation to deep ConvNets by drastically reducing its
-# gradient estimator bias*, arXiv:2006.03824. The marks of the field: A. Gower, *How to train an
+# gradient estimator bias*, arXiv:2101.05536. The marks of the field: A. Gower, *How to train an
 # oscillator Ising machine using equilibrium propagation*, arXiv:2505.02103; T. Rageau and
 # J. Grollier, *Training and synchronizing oscillator networks with equilibrium propagation*,
 # arXiv:2504.11884; B. Scellier, *A fast algorithm to simulate nonlinear resistive networks*,

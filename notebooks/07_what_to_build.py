@@ -276,7 +276,7 @@ Markdown(guidelines.table(guidelines.recommendations(tree)))
 # **References.** Q. Wang, C. C. Wanjura and F. Marquardt, *Dependence of equilibrium propagation
 # training success on network architecture*, arXiv:2601.21945. A. Laborieux, M. Ernoult,
 # B. Scellier, Y. Bengio, J. Grollier and D. Querlioz, *Scaling equilibrium propagation to deep
-# ConvNets by drastically reducing its gradient estimator bias*, arXiv:2006.03824. D. J. Watts and
+# ConvNets by drastically reducing its gradient estimator bias*, arXiv:2101.05536. D. J. Watts and
 # S. H. Strogatz, *Collective dynamics of "small-world" networks*, Nature 393, 440 (1998). W. Moy
 # et al., *A 1,968-node coupled ring oscillator circuit for combinatorial optimization problem
 # solving*, Nature Electronics 5, 310 (2022). D. I. Albertsson et al., *Ultrafast Ising machines
