@@ -160,6 +160,15 @@ def test_settings_chosen_are_those_marked_and_ends_are_counted(best, ends):
     assert [one.ends for one in images.tuned(ds)] == [ends, ends]
 
 
+@pytest.mark.parametrize(
+    ("right", "bracketed"), [((0.9, 0.95, 0.96), False), ((0.9, 0.95, 0.95), True)]
+)
+def test_a_better_neighbour_that_was_not_taken_is_told(right, bracketed):
+    ds = tried({"a": stack()}, 1)
+    ds["validation_accuracy"] = ds["validation_accuracy"].copy(data=np.array([right, right]).T)
+    assert images.tuned(ds)[0].ends == ([] if bracketed else ["beta"])
+
+
 def test_settings_are_bracketed_on_validation_images():
     task = load_task("digits", validation=0.5)
     nets = image_networks((8, 8), 4, [1], [], [], [4])

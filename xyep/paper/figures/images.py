@@ -60,9 +60,9 @@ def protocols_caption(found: Protocols) -> str:
         f"{100 * (1 - first.right.mean()):.2f} % of the test images; with our settings, "
         f"{last.epochs} epochs, on {100 * (1 - last.right.mean()):.2f} %.** {found.couplings:,} "
         f"couplings, {found.task}, {len(first.right)} seeds each. The third row "
-        "adds to the first, the others to the one above. Open: as many epochs as published. (b) "
-        "After training, each with the exact gradient of its own cost; the spread over seeds "
-        "allows no ranking."
+        f"adds to the first, the others to the one above. Open markers: {first.epochs} epochs. (b) "
+        "Cosine of each estimate, after training, with the exact gradient of its own cost; the "
+        "spread over seeds allows no ranking."
     )
 
 

@@ -23,7 +23,8 @@ class Aim(Finding):
     whose = "ours"
     rule = (
         "yes or no if the 95 % interval of the mean over seeds (Student's t), at the last epoch, "
-        "lies above or below the value, which was set before; else open"
+        "lies above or below the value, for these test images; the value was set after single runs "
+        "that had seen them; else open"
     )
 
     @property

@@ -1,6 +1,7 @@
 """What notebook 05 finds: images on stacked lattices, and how they were tuned."""
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -353,7 +354,10 @@ class Digits(Finding):
         "than a nearest neighbour on the same images"
     )
     whose = "ours"
-    rule = "yes or no if the 95 % interval of the mean over seeds is above both or below one"
+    rule = (
+        "yes or no if the 95 % interval of the mean over seeds, for these test images, is above "
+        "both or below one"
+    )
 
     @property
     def verdict(self) -> str:
@@ -389,7 +393,7 @@ class Tuned(NamedTuple):
     where: str  # task
     traits: dict
     errors: np.ndarray  # on validation images, in %
-    ends: list[str]  # settings of which no smaller or no larger value was tried
+    ends: list[str]  # settings that are not bracketed
 
 
 @dataclass(frozen=True)
@@ -401,7 +405,7 @@ class Small:
 
     @property
     def at_ends(self) -> tuple[int, int]:
-        """Networks with a chosen setting at an end of its grid, and networks."""
+        """Networks with a setting that is not bracketed, and networks."""
         return sum(bool(one.ends) for one in self.tuned), len(self.tuned)
 
 
@@ -411,18 +415,39 @@ def tuned(ds: xr.Dataset) -> list[Tuned]:
     for name, point in chosen(ds).items():
         keep = np.flatnonzero(ds["tuned"].values == name)
         one, right = ds.isel(network=keep), accuracy.isel(network=keep).values
-        ends = [k for k, x in point.items() if x in (one[k].values.min(), one[k].values.max())]
+        points = np.array([one[k].values for k in point]).T
+        tries = dict(zip(map(tuple, points.tolist()), right.tolist()))
+        ends = [k for n, k in enumerate(point) if not _bracketed(tries, n, point[k])]
         traits = traits_of(one, one["network"].values[0])
         found.append(Tuned(name, ds.attrs["task"], traits, 100 * (1 - right), ends))
     return found
 
 
+def _bracketed(tries: dict[tuple[float, ...], float], n: int, best: float) -> bool:
+    """Whether on either side of the n-th setting a value was tried, and none that was is better."""
+    values = sorted({point[n] for point in tries})
+    k = values.index(best)
+    if k in (0, len(values) - 1):
+        return False
+    return all(
+        tries[point] >= tries.get((*point[:n], other, *point[n + 1 :]), -np.inf)
+        for point in tries
+        if point[n] == best
+        for other in (values[k - 1], values[k + 1])
+    )
+
+
 def small(tree: xr.DataTree) -> Small:
     nets = networks(tree["digits"].to_dataset(inherit=False))
-    nodes = ("settings", "digits_settings")
-    first, own = (tuned(tree[node].to_dataset(inherit=False)) for node in nodes)
+    own = tuned(tree["digits_settings"].to_dataset(inherit=False))
+    first: dict[str, Tuned] = {}
+    # "settings", and those of networks that were searched further
+    nodes = [tree[node] for node in tree.children if node.startswith("settings")]
+    for one in chain.from_iterable(tuned(node.to_dataset(inherit=False)) for node in nodes):
+        errors = [first[one.network].errors] if one.network in first else []
+        first[one.network] = one._replace(errors=np.concatenate([*errors, one.errors]))
     best = {one.network: one.errors.min() for one in own}
     local = min((net for net in nets if not net.dense), key=lambda net: best[net.network])
     right = tree["digit_baselines"]["test_accuracy"].to_series().to_dict()
     digits = Digits(nets, local, paired(local.right, 0 * local.right), right)
-    return Small(digits, [*first, *own])
+    return Small(digits, [*first.values(), *own])
