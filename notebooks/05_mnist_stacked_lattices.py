@@ -69,7 +69,7 @@ protocol_seeds = 3
 settings = {"learning_rate": 0.005, "beta": 0.1, "coupling_decay": 0.2}  # where brackets start
 tuning_epochs = 2
 tuning_seeds = 2
-further = [
+further = "shared_1"  # whose search ended three steps from its start: it goes on from there
     "shared_1"
 ]  # of which a value four steps from the start is better: searched on from there
 epochs = 8
@@ -175,7 +175,7 @@ pd.DataFrame(
 # Learning rate, nudging strength and decay of the couplings are chosen for each network on
 # validation images, one after the other: each is doubled and halved (β: times 3, decay: times 4)
 # until the best value has a worse one on either side, the others being where they are then, at most
-# three steps from the start. A network that would have gone on is searched once more from where it
+# three steps from the start. The network that would have gone on is searched once more from where it
 # stopped. Every point has two seeds of its own. Two epochs decide for more, which favours large
 # rates.
 
@@ -184,10 +184,10 @@ study.train(
     studies.bracketed, networks, images, settings, tuning_epochs, tuning_seeds, node="settings"
 )
 best = studies.chosen(study.nodes["settings"])
-for name in further:
-    more = {name: networks[name]}, images, best[name], tuning_epochs, tuning_seeds
-    study.train(studies.bracketed, *more, node=f"settings_{name}")
-    best |= studies.chosen(study.nodes[f"settings_{name}"])
+if further:
+    more = {further: networks[further]}, images, best[further], tuning_epochs, tuning_seeds
+    study.train(studies.bracketed, *more, node="settings_further")
+    best |= studies.chosen(study.nodes["settings_further"])
 pd.DataFrame(best).T
 
 # %% [markdown]

@@ -176,9 +176,10 @@ def _caption_sheet(f: Sheet) -> str:
     ]
     n = len(f.tried["images", END])
     return (
-        f"**On images and at the end, less than half a point is shown to be lost with "
-        f"{listed(shown) or 'nothing that was tried'}, one at a time.** Largest levels shown: loss below "
-        f"half a point (images, {f.seeds['images']} seeds), more than {100 * ENOUGH:.0f} % of the seeds solve XOR "
+        "**On images and at the end, less than half a point is shown to be lost with "
+        f"{listed(shown) or 'nothing that was tried'}, one at a time.** Largest levels shown: loss "
+        f"below half a point (images, {f.seeds['images']} seeds), more than {100 * ENOUGH:.0f} % "
+        "of the seeds solve XOR "
         f"({f.seeds['xor']}); p < 0.05/{n} each. –: not shown even for the mildest level, which "
         "is not the same as too much: trainings scatter."
     )

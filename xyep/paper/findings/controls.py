@@ -63,8 +63,8 @@ class Answer(Finding):
     whose = "ours"
     rule = (
         "t-test over seeds, for these test images, paired where seeds are the same, of the "
-        f"difference, or of its distance from a margin of {100 * MARGIN:.1f} points; yes or no if p < {LEVEL:g}, corrected by "
-        "Holm over these questions, else open"
+        f"difference, or of its distance from a margin of {100 * MARGIN:.1f} points; yes or no if "
+        f"p < {LEVEL:g}, corrected by Holm over these questions, else open"
     )
 
     @property

@@ -441,8 +441,7 @@ def small(tree: xr.DataTree) -> Small:
     nets = networks(tree["digits"].to_dataset(inherit=False))
     own = tuned(tree["digits_settings"].to_dataset(inherit=False))
     first: dict[str, Tuned] = {}
-    # "settings", and those of networks that were searched further
-    nodes = [tree[node] for node in tree.children if node.startswith("settings")]
+    nodes = [tree[node] for node in ("settings", "settings_further") if node in tree]
     for one in chain.from_iterable(tuned(node.to_dataset(inherit=False)) for node in nodes):
         errors = [first[one.network].errors] if one.network in first else []
         first[one.network] = one._replace(errors=np.concatenate([*errors, one.errors]))
