@@ -70,8 +70,6 @@ settings = {"learning_rate": 0.005, "beta": 0.1, "coupling_decay": 0.2}  # where
 tuning_epochs = 2
 tuning_seeds = 2
 further = "shared_1"  # whose search ended three steps from its start: it goes on from there
-    "shared_1"
-]  # of which a value four steps from the start is better: searched on from there
 epochs = 8
 seeds = 4
 window = 6
@@ -174,10 +172,10 @@ pd.DataFrame(
 #
 # Learning rate, nudging strength and decay of the couplings are chosen for each network on
 # validation images, one after the other: each is doubled and halved (β: times 3, decay: times 4)
-# until the best value has a worse one on either side, the others being where they are then, at most
-# three steps from the start. The network that would have gone on is searched once more from where it
-# stopped. Every point has two seeds of its own. Two epochs decide for more, which favours large
-# rates.
+# until the best value has a worse one on either side, the others being where they are then, at
+# most three steps from the start. The network that would have gone on is searched once more from
+# where it stopped. Every point has two seeds of its own. Two epochs decide for more, which favours
+# large rates.
 
 # %%
 study.train(
