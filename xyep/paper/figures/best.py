@@ -41,13 +41,11 @@ def draw_marks(tree: xr.DataTree, found: Best) -> Canvas:
 
 
 def marks_caption(found: Best) -> str:
-    names = listed(
-        [f"{aim.net.network} answers {percent(aim.net.right)} right" for aim in found.aims]
-    )
+    names = listed([f"{aim.net.network} {percent(aim.net.right)}" for aim in found.aims])
     seeds = len(found.nets[0].right)
     return (
-        f"**Trained on moved copies too, {names}; of physical networks trained by equilibrium "
-        f"propagation, at most {100 * BEST.right:.2f} % are reported.** Test error on "
+        f"**Trained on moved copies too, {names} right; of physical networks trained by "
+        f"equilibrium propagation, at most {100 * BEST.right:.2f} % are reported.** Test error on "
         f"{found.task} over couplings: ours (means and ranges of {seeds} seeds), and others in "
         "grey, all of dense layers; dotted where we do not know their couplings. Settings and "
         "augmentation differ: this is no comparison on equal terms."

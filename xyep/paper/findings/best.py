@@ -8,6 +8,7 @@ import xarray as xr
 from . import OPEN, Estimate, Finding
 from .images import Net, networks
 from .statistics import Difference, paired, percent
+from .words import task_of
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,10 @@ class Best:
 def best(tree: xr.DataTree) -> Best:
     ds = tree["best"].to_dataset(inherit=False)
     nets = networks(ds)
-    task = ds.attrs["task"]
+    task = task_of(ds)
     aims = tuple(
         Aim(
-            f"{task.upper()}, {net.network}: at least {100 * least:.1f} % of the test images "
+            f"{task}, {net.network}: at least {100 * least:.1f} % of the test images "
             "answered right",
             net,
             least,

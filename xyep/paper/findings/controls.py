@@ -9,7 +9,7 @@ import xarray as xr
 from ...cases import select
 from . import OPEN, Estimate, Finding
 from .statistics import LEVEL, Difference, holm, p_text, paired, percent, welch
-from .words import label, traits_of
+from .words import label, task_of, traits_of
 
 #: Few sweeps, and a reading without feedback, may cost this share of the test images.
 MARGIN = 0.005
@@ -160,7 +160,7 @@ def controls(tree: xr.DataTree) -> Controls:
     accuracy = {name: exact["test_accuracy"].sel(network=name).values for name in arms}
     answers = _answers(by_name, accuracy, tree["readings"].to_dataset(inherit=False))
     return Controls(
-        str(tree["controls"].attrs["task"]),
+        task_of(tree["controls"].to_dataset(inherit=False)),
         every,
         accuracy,
         {name: exact["cosine"].sel(network=name).values for name in arms},
@@ -249,7 +249,7 @@ def readings(tree: xr.DataTree) -> Readings:
     traits = {str(name): traits_of(ds, name) for name in ds["network"].values}
     right = ds["read_accuracy"].transpose("network", "seed", "reading")
     return Readings(
-        tree["controls"].attrs["task"],
+        task_of(tree["controls"].to_dataset(inherit=False)),
         {stack_name(traits[name]): right.sel(network=name).values for name in traits},
         {stack_name(one): one for one in traits.values()},
         tuple(ds["reading"].values.tolist()),

@@ -10,7 +10,7 @@ import xarray as xr
 from ..studies.images import chosen
 from . import CONSISTENT, NOT_FOUND, OPEN, Estimate, Finding
 from .statistics import LEVEL, Difference, crossed, holm, p_text, paired, percent, welch
-from .words import counted, label, traits_of
+from .words import counted, label, task_of, traits_of
 
 #: A local network is comparable if it answers at most this share of images fewer right.
 MARGIN = 0.003
@@ -159,7 +159,7 @@ class Couplings:
 def couplings(tree: xr.DataTree) -> Couplings:
     ds = tree["images"].to_dataset(inherit=False)
     nets = networks(ds)
-    return Couplings(ds.attrs["task"], nets, sparse(nets))
+    return Couplings(task_of(ds), nets, sparse(nets))
 
 
 # --- the paper's questions
@@ -333,7 +333,7 @@ def protocols(tree: xr.DataTree) -> Protocols:
     changes = {name: welch(right[name], right[base]) for name, base in before.items()}
     p = holm([change.p for change in changes.values()])
     changes = {k: c._replace(p=float(x)) for (k, c), x in zip(changes.items(), p)}
-    return Protocols(ds.attrs["task"], int(ds["n_couplings"][0]), steps, difference, changes)
+    return Protocols(task_of(ds), int(ds["n_couplings"][0]), steps, difference, changes)
 
 
 # --- small images, and the tuning
@@ -419,7 +419,7 @@ def tuned(ds: xr.Dataset) -> list[Tuned]:
         tries = dict(zip(map(tuple, points.tolist()), right.tolist()))
         ends = [k for n, k in enumerate(point) if not _bracketed(tries, n, point[k])]
         traits = traits_of(one, one["network"].values[0])
-        found.append(Tuned(name, ds.attrs["task"], traits, 100 * (1 - right), ends))
+        found.append(Tuned(name, task_of(ds), traits, 100 * (1 - right), ends))
     return found
 
 

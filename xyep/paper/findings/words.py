@@ -22,6 +22,16 @@ def counted(n: float, word: str) -> str:
     return f"{n:.0f} {word}{'s' * (n != 1)}"
 
 
+def task_of(ds: xr.Dataset) -> str:
+    """The task of a result, as it is written.
+
+    >>> task_of(xr.Dataset(attrs={"task": "mnist"}))
+    'MNIST'
+    """
+    name: str = ds.attrs["task"]
+    return {"mnist": "MNIST", "digits": "8×8 digits"}.get(name, name)
+
+
 def shells(n: float) -> str:
     return counted(n, "shell")
 
