@@ -141,7 +141,7 @@ figures.show(notebook, "01_equilibria", tree, study.profile)
 # most centred estimates are off by more than one half: a third of the outputs sit at a pole of the
 # cost under −β. No other estimator avoids this; the cost 1 − cos, which has no pole, mostly does.
 # Leaving a basin is rare at this β. Random networks have many equilibria, ten times as many with
-# every forty to fifty sites more.
+# every few dozen sites more.
 #
 # **What we do not know.** Whether such gradients hurt: XOR is learned with them. Training also
 # stops its relaxations early, which these numbers leave out. How the errors change while a network

@@ -32,8 +32,8 @@
 # couplings are not reached in an untrained network. This was noticed after the first runs.
 # Question 7 was then added, with its rules, and run on seeds that no pilot had used.
 #
-# **Questions, decided before the runs.** Every run is one seed of one network; α = 0.05
-# throughout.
+# **Questions, decided before the runs**, the seventh before its own. Every run is one seed of one
+# network; α = 0.05 throughout.
 #
 # 1. *Are lattices harder to train than all-to-all networks?* Nearest neighbours against an
 #    all-to-all network with as many couplings, at each distance: log-rank tests, Holm's correction.

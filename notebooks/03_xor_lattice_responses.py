@@ -17,8 +17,9 @@
 # something about the inputs only if its ends feel them. On a lattice neither is certain. Two
 # responses tell:
 #
-# * the **nudge response** of site i: how far φ_i moves when nudging moves the output by 1 rad. For
-#   one output this is (H⁻¹)_io/(H⁻¹)_oo, with H the Hessian of the energy. It depends on neither
+# * the **nudge response** of site i: how far φ_i moves when nudging moves the output by 1 rad, the
+#   stored `nudge_response` over that of the output. For one output this is (H⁻¹)_io/(H⁻¹)_oo, with
+#   H the Hessian of the energy. It depends on neither
 #   target nor error, so that lattices that learn and lattices that do not can be compared;
 # * the **input response** of site i: how far φ_i moves when an input moves by 1 rad.
 #

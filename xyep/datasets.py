@@ -49,7 +49,7 @@ def load_task(
     "digits" : 8×8 digits bundled with scikit-learn, first 1437 train and validation, last 360 test.
         Writers follow each other, so the validation samples are the last of the training part:
         mostly other writers, as in the test
-    "mnist" : the official files, checked, from ``XYEP_DATA_DIR`` (see `fetch_mnist`)
+    "mnist" : the official files, checked, from ``XYEP_DATA_DIR`` (``xyep data fetch mnist``)
     "idx" : `folder` with four files named like MNIST's, such as Fashion-MNIST, KMNIST or EMNIST
 
     Parameters

@@ -54,8 +54,9 @@ class GradientError(Finding):
     statement = "At weak nudging, equilibrium propagation yields the gradient of the cost"
     whose = "theory, on which the paper builds"
     rule = (
-        f"in every network, the median error for β ≤ {FITTED:g} falls with a power of β within "
-        f"{NEAR:g} of 2 (centred) and of 1 (one-sided); contradicted, if in none; else open"
+        f"in every kind of network, the median error of its seeds for β ≤ {FITTED:g} falls with a "
+        f"power of β within {NEAR:g} of 2 (centred) and of 1 (one-sided); "
+        "contradicted, if in none; else open"
     )
     seeds: int
     off_target: float  # rad from the free answers to the targets

@@ -202,7 +202,7 @@ class _Comparable(Finding):
     rule = (
         f"accuracies differ by less than {100 * MARGIN:.0f} points, a margin set beforehand: TOST "
         "paired over divisions, Holm's correction over six comparisons on two tables; the opposite "
-        "where one is beyond the margin; else open"
+        "where one is beyond the margin at corrected p; else open"
     )
 
     @property
@@ -298,7 +298,7 @@ class Plain(Finding):
     rule = (
         f"the same margin of {100 * MARGIN:.0f} points, test and correction, against linear "
         "discriminant analysis, logistic regression and a ReLU network, of five settings each; yes "
-        "if all are within the margin, no if one is beyond it"
+        "if all are within the margin, no if one is beyond it at corrected p"
     )
 
     @property
@@ -418,7 +418,8 @@ class Size(_Change):
     statement = "Size matters, with inputs and outputs left where they are"
     rule = (
         f"accuracy on the largest less the smallest lattice: TOST with {100 * MARGIN:.0f} points, "
-        "paired over divisions, Holm's correction; no if all are within, yes if one is beyond"
+        "paired over divisions, Holm's correction; no if all are within, yes if one "
+        "is beyond at corrected p"
     )
     other = "distance {}"
 
@@ -428,7 +429,8 @@ class Distance(_Change):
     statement = "Distance between inputs and outputs matters, at a fixed size"
     rule = (
         f"accuracy at the largest less the smallest distance: TOST with {100 * MARGIN:.0f} points, "
-        "paired over divisions, Holm's correction; no if all are within, yes if one is beyond"
+        "paired over divisions, Holm's correction; no if all are within, yes if one is beyond at "
+        "corrected p"
     )
     other = "{0}×{0}"
 
