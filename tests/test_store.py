@@ -5,8 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
-import time
 import warnings
 from pathlib import Path
 
@@ -299,23 +297,14 @@ def test_a_lock_is_of_one_writer_until_it_ends(tmp_path):
     write_tree(tree, store)
 
 
-def test_the_writer_is_named_though_it_tells_its_name_late(tmp_path):
-    store, told = tmp_path / "a.zarr", threading.Event()
-    with files.locked(store):
+def test_the_writer_is_named_though_it_tells_its_name_late(tmp_path, monkeypatch):
+    store = tmp_path / "a.zarr"
+    with files.locked(store), monkeypatch.context() as patch:
         path = files.beside(store, "lock")
         path.write_text("")
-
-        def tell():
-            told.wait()
-            time.sleep(0.05)
-            path.write_text("process 1 on somewhere")
-
-        thread = threading.Thread(target=tell)
-        thread.start()
-        told.set()
+        patch.setattr(files.time, "sleep", lambda _: path.write_text("process 1 on somewhere"))
         with pytest.raises(xyep.StoreError, match="is being written by process 1 on somewhere;"):
             write_tree(simple(1.0), store)
-        thread.join()
 
 
 def test_partial_runs_of_another_process_are_left_alone(tmp_path):
