@@ -27,7 +27,7 @@ def cases(epochs=60):
 
 def start(*arguments, cwd):
     """A process of dask's command line, with its output in a file."""
-    log = open(cwd / f"{arguments[0]}{time.monotonic_ns()}.log", "w+")
+    log = open(cwd / f"{arguments[0]}{time.monotonic_ns()}.log", "w+", encoding="utf-8")
     return subprocess.Popen(
         [sys.executable, "-m", "dask", *arguments], cwd=cwd, stdout=log, stderr=log
     )

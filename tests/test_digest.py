@@ -453,7 +453,9 @@ def test_letters_of_all_tables_are_written_as_numbers():
 
 
 def test_another_process_finds_the_same():
-    code = "from xyep.digest import *; print(source_digest('xyep.checks'), digest({'a': 'φ'}))"
+    code = (
+        "from xyep.digest import *; print(source_digest('xyep.checks'), digest({'a': '\\u03c6'}))"
+    )
     printed = subprocess.run(
         [sys.executable, "-X", "utf8", "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()

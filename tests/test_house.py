@@ -1,5 +1,6 @@
 """The files around the package agree with each other and are fit to be published."""
 
+import ast
 import os
 import re
 import subprocess
@@ -162,3 +163,17 @@ def test_machine_path_pattern():
         assert MACHINE_PATH.search(path.format("work")), path
     for path in ("../{}/x".format("work"), "results/{}/x".format("tmp"), "/workflows/x"):
         assert not MACHINE_PATH.search(path), path
+
+
+def test_texts_are_written_alike_in_every_locale():
+    """`write_text` and `read_text` take the encoding of the locale where none is given."""
+    bare = []
+    for path in [*(ROOT / "xyep").rglob("*.py"), *(ROOT / "docs").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            least = {"write_text": 2, "read_text": 1}.get(node.func.attr, 0)
+            named = [one.arg for one in node.keywords]
+            if len(node.args) < least and "encoding" not in named:
+                bare.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert not bare

@@ -96,7 +96,7 @@ def chromium(playwright):
 def server(clone):
     """Address and token of a JupyterLab that serves the clone's notebooks, as README starts it."""
     pytest.importorskip("jupyterlab")
-    with open(clone.parent / "lab.log", "w") as log:
+    with open(clone.parent / "lab.log", "w", encoding="utf-8") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", "notebooks", "--no-browser", "--allow-root"],
             cwd=clone,

@@ -36,7 +36,7 @@ def children(pid):
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                fields = (entry / "stat").read_text("utf-8").rpartition(")")[2].split()
             except OSError:
                 continue
             if fields[0] != "Z":
@@ -51,7 +51,9 @@ def alive(pids):
     states = []
     for pid in pids:
         try:
-            states.append(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0])
+            states.append(
+                Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
+            )
         except OSError:
             continue
     return [state for state in states if state != "Z"]

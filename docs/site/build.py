@@ -41,13 +41,15 @@ def gather(folder=PAGES):
             tree = read_tree(results("paper", notebook))
             book.add(notebook, tree, draw(notebook, tree, folder / "figures"))
     for notebook, entry in book.notebooks.items():
-        (folder / "sections" / f"{notebook}.ipynb").write_text(pages.section(notebook, book))
+        (folder / "sections" / f"{notebook}.ipynb").write_text(
+            pages.section(notebook, book), "utf-8"
+        )
         for name in entry["figures"]:
             page = pages.figure_page(notebook, book, name)
-            (folder / "figures" / f"{name}.md").write_text(page)
-    (folder / "figures" / "index.md").write_text(pages.gallery(book))
-    (folder / "findings.md").write_text(pages.findings(book))
-    (folder / "data.md").write_text(pages.data(book))
+            (folder / "figures" / f"{name}.md").write_text(page, "utf-8")
+    (folder / "figures" / "index.md").write_text(pages.gallery(book), "utf-8")
+    (folder / "findings.md").write_text(pages.findings(book), "utf-8")
+    (folder / "data.md").write_text(pages.data(book), "utf-8")
     index = (folder / "index.md").read_text("utf-8")
     sections = "\n".join(f"sections/{notebook}" for notebook in book.notebooks)
     made = {
@@ -60,7 +62,7 @@ def gather(folder=PAGES):
     }
     for name, text in made.items():
         index = index.replace(f"<<{name}>>", text)
-    (folder / "index.md").write_text(index)
+    (folder / "index.md").write_text(index, "utf-8")
     return book
 
 

@@ -193,5 +193,6 @@ def save(figure: Canvas, caption: str, stem: Path) -> Path:
     figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None})
     figure.savefig(stem.with_suffix(".png"), dpi=300, metadata={"Software": None})
     plt.close(figure)
-    stem.with_suffix(".md").write_text(f"![{stem.name}]({stem.name}.png)\n\n{caption}\n")
+    text = f"![{stem.name}]({stem.name}.png)\n\n{caption}\n"
+    stem.with_suffix(".md").write_text(text, "utf-8")
     return stem.with_suffix(".png")
