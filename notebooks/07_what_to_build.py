@@ -271,10 +271,11 @@ Markdown(guidelines.table(guidelines.recommendations(tree)))
 # at the levels tried.
 #
 # **What we do not know.** How any of this goes on beyond the largest lattices that were tried:
-# values at an edge of 1000 assume the power, and a larger lattice could refute them. How long
-# trained lattices take to settle. Where the thresholds of precision lie. Whether small β fails, or
-# is only slower. What the three technologies would need for their readings, and for setting
-# couplings. What the calculator does not count: bits, noise and defects, which notebook 06
+# values at an edge of 1000 assume the power, and a larger lattice could refute them. What the
+# error over channels would be with settings chosen for each number of them, and with more epochs.
+# How long trained lattices take to settle. Where the thresholds of precision lie. Whether small β
+# fails, or is only slower. What the three technologies would need for their readings, and for
+# setting couplings. What the calculator does not count: bits, noise and defects, which notebook 06
 # measures on lattices of its own.
 #
 # **References.** Q. Wang, C. C. Wanjura and F. Marquardt, *Dependence of equilibrium propagation
