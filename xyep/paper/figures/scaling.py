@@ -20,6 +20,14 @@ AXES = {
     "epochs": "epochs to solve XOR",
     "error": "test error (%)",
 }
+#: What the panel of each law is of.
+PANELS = {
+    "time": "untrained lattices",
+    "sweeps": "untrained lattices",
+    "reach": "untrained lattices from 21×21 on",
+    "epochs": "XOR, terminals where they are",
+    "error": "images, stacks of more and more channels",
+}
 #: Epochs of the map of what to expect.
 EXPECTED = 1000
 
@@ -84,17 +92,15 @@ def scaling_caption(found: Scalings) -> str:
         for verb, names in (("hold", right), ("fail", wrong), ("stay open", left))
         if names
     ]
-    stacks = "", ""
-    if "error" in (one.name for one in found.laws):
-        stacks = " or the most channels", " (e) Images, stacks of more and more channels."
+    names = [one.name for one in found.laws]
+    most = " or the most channels" if "error" in names else ""
+    panels = ", ".join(f"({letter}) {PANELS[name]}" for letter, name in zip("abcde", names))
     last = int(found["time"].laws[next(iter(found["time"].laws))].sizes[-1])
     return (
         f"**Predictions for the largest network by the power of the smaller ones "
         f"{', '.join(told)}.** "
         f"Points: geometric means with 95 % intervals over seeds. Lines: powers fitted to all but "
-        f"the largest, {last}×{last}{stacks[0]}; large open markers: what they predict there. "
-        f"(a, b, c) Untrained lattices; (c) from 21×21 on. (d) XOR, terminals where they are."
-        f"{stacks[1]}"
+        f"the largest, {last}×{last}{most}; large open markers: what they predict there. {panels}."
     )
 
 
